@@ -1,0 +1,123 @@
+// swift-tools-version: 6.2
+// Targets by floor: a target imports only from lower floors, never sideways, never up.
+// docs/architecture.md says what each one is for.
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+// The long-running programs take OpenSSL from the machine (or from the package, whichever is newer);
+// `tarn` has to run on a machine that has nothing, before anything is unpacked, so it carries its own.
+// See docs/adr/0002-one-tls-library.md.
+let sharedTLS: [LinkerSetting] = [.linkedLibrary("ssl"), .linkedLibrary("crypto")]
+let sharedArchive: [LinkerSetting] = [.linkedLibrary("archive")]
+let carriedTLS: [LinkerSetting] = [.linkedLibrary(":libssl.a"), .linkedLibrary(":libcrypto.a")]
+let carriedArchive: [LinkerSetting] = [.linkedLibrary(":libarchive.a"), .linkedLibrary(":libzstd.a")]
+
+let nio: [Target.Dependency] = [
+    .product(name: "NIOCore", package: "swift-nio"),
+    .product(name: "NIOPosix", package: "swift-nio"),
+    .product(name: "NIOHTTP1", package: "swift-nio"),
+]
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+
+func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func program(_ name: String, _ dependencies: [Target.Dependency], linked: [LinkerSetting] = []) -> Target {
+    .executableTarget(name: name, dependencies: dependencies, swiftSettings: strict, linkerSettings: linked)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], linked: [LinkerSetting] = []) -> Target {
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: strict, linkerSettings: linked)
+}
+
+let package = Package(
+    name: "tarn",
+    products: [
+        .executable(name: "tarn", targets: ["tarn"]),
+        .executable(name: "tarn-watchdog", targets: ["tarn-watchdog"]),
+        .executable(name: "tarn-manager", targets: ["tarn-manager"]),
+        .executable(name: "tarn-proxy", targets: ["tarn-proxy"]),
+        .executable(name: "dev", targets: ["dev"]),
+    ],
+    dependencies: [
+        // No traits: the router without full Foundation keeps 40 MB of ICU data out of the programs.
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        // Floor 0, ground: system libraries, values without I/O.
+        .systemLibrary(name: "COpenSSL", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CArchive", providers: [.apt(["libarchive-dev", "libzstd-dev"])]),
+        .target(name: "CLinux"),
+        library("Primitives"),
+        library("ClusterModel", ["Primitives"]),
+
+        // Floor 1, formats.
+        library("RESP", ["Primitives"]),
+        library("WatchdogProtocol", ["Primitives"]),
+        library("ProxyControl", ["Primitives", "ClusterModel"]),
+        library("ManagementAPI", ["Primitives", "ClusterModel"]),
+
+        // Floor 2, cores: decisions, no I/O.
+        library("ProxyCore", ["Primitives", "ClusterModel", "RESP", "ProxyControl"]),
+        library("ManagerCore", ["Primitives", "ClusterModel", "ClusterStore"]),
+        library("AccessControl", ["Primitives", "ClusterModel"]),
+        library("ClusterStore", ["Primitives"]),
+
+        // Floor 3, drivers.
+        library("LocalSocket", ["CLinux", "Primitives"]),
+        library("Reactor", ["CLinux", "Primitives"]),
+        library("TLS", ["COpenSSL", "Primitives"]),
+        library("HTTPTransport", ["TLS", "Primitives", hummingbird, logging] + nio),
+        library("EtcdStore", ["ClusterStore", "HTTPTransport", "TLS", "Primitives", logging] + nio),
+        library("ShardControl", ["ClusterModel", "RESP", "Primitives"] + nio),
+        library("HostControl", ["CLinux", "Primitives"]),
+        library("PackageArchive", ["CArchive", "TLS", "Primitives"]),
+        library("ManagementClient", ["ManagementAPI", "HTTPTransport", "TLS", "Primitives"] + nio),
+
+        // Floor 4, services.
+        library("ProxyService", [
+            "ProxyCore", "ProxyControl", "Reactor", "RESP", "CLinux", "COpenSSL", "TLS", "Primitives", "ClusterModel",
+        ]),
+        library("WatchdogService", ["WatchdogProtocol", "CLinux", "Primitives"]),
+        library("NodeService", [
+            "ClusterModel", "ManagerCore", "WatchdogProtocol", "ProxyControl", "ShardControl", "LocalSocket",
+            "Primitives", "CLinux", logging,
+        ] + nio),
+        library("ManagerService", [
+            "ClusterModel", "ManagerCore", "ClusterStore", "AccessControl", "HTTPTransport", "TLS", "Primitives",
+            logging,
+        ]),
+        library("ManagementServer", [
+            "ManagementAPI", "ManagerCore", "AccessControl", "ClusterStore", "ClusterModel", "HTTPTransport", "TLS",
+            "Primitives", hummingbird, logging,
+        ] + nio),
+        library("InstallerService", ["PackageArchive", "HostControl", "TLS", "Primitives", "CLinux"]),
+
+        // Floor 5, programs: parse flags, build services, run them.
+        program("tarn", [
+            "InstallerService", "PackageArchive", "HostControl", "ManagementClient", "ManagementAPI", "HTTPTransport",
+            "ClusterModel", "TLS", "Primitives", arguments, logging,
+        ] + nio, linked: carriedArchive + carriedTLS),
+        program("tarn-watchdog", ["WatchdogService", "WatchdogProtocol", "Primitives"]),
+        program("tarn-manager", [
+            "NodeService", "ManagerService", "ManagementServer", "EtcdStore", "ClusterStore", "ManagerCore",
+            "ClusterModel", "HTTPTransport", "TLS", "Primitives", "AccessControl", logging, lifecycle, hummingbird,
+        ] + nio, linked: sharedTLS),
+        program("tarn-proxy", ["ProxyService", "Primitives"], linked: sharedTLS),
+        program("dev", []),
+    ],
+    swiftLanguageModes: [.v6]
+)

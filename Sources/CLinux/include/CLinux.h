@@ -1,0 +1,3 @@
+#pragma once
+// Inline wrappers for what the Glibc module does not show to Swift.
+#include <sys/epoll.h>

@@ -1,0 +1,183 @@
+package import Primitives
+
+/// Which keys a full shard gives up; the names and meanings are redis' `maxmemory-policy`.
+package enum EvictionPolicy: String, Codable, Sendable, CaseIterable {
+    case noEviction = "noeviction"
+    case allKeysLRU = "allkeys-lru"
+    case allKeysLFU = "allkeys-lfu"
+    case allKeysRandom = "allkeys-random"
+    case volatileLRU = "volatile-lru"
+    case volatileLFU = "volatile-lfu"
+    case volatileRandom = "volatile-random"
+    case volatileTTL = "volatile-ttl"
+}
+
+/// What a shard writes to disk.
+package enum Persistence: Hashable, Codable, Sendable {
+    case none
+    /// Append-only file; `everyWrite` costs an fsync a write, else one a second.
+    case appendOnly(everyWrite: Bool)
+    case snapshot([SnapshotRule])
+}
+
+/// A snapshot is due when `seconds` have passed and at least `writes` keys changed.
+package struct SnapshotRule: Hashable, Codable, Sendable {
+    package var seconds: Int
+    package var writes: Int
+
+    package init(seconds: Int, writes: Int) {
+        self.seconds = seconds
+        self.writes = writes
+    }
+}
+
+/// Which nodes' proxies serve a database's endpoint.
+package enum ProxyPolicy: String, Codable, Sendable, CaseIterable {
+    case single
+    case allMasterShards = "all-master-shards"
+    case allNodes = "all-nodes"
+}
+
+/// Whether shards fill few nodes or spread over many.
+package enum ShardsPlacement: String, Codable, Sendable, CaseIterable {
+    case dense, sparse
+}
+
+/// What was asked for.
+package struct DatabasePolicy: Hashable, Codable, Sendable {
+    package var name: String
+    /// Limit over all shards and replicas together, as in the reference system.
+    package var memoryLimit: ByteCount
+    /// Primaries: 1 for an unsharded database, 512 at most.
+    package var shardCount: Int
+    package var isReplicated: Bool
+    /// 0: the cluster chooses.
+    package var requestedPort: UInt16
+    package var eviction: EvictionPolicy
+    package var persistence: Persistence
+    package var proxyPolicy: ProxyPolicy
+    package var placement: ShardsPlacement
+    /// Password of the user `default`; empty when none is asked for.
+    package var password: String
+    /// 0: no limit.
+    package var maximumConnections: Int
+    package var tags: [String: String]
+
+    package init(
+        name: String, memoryLimit: ByteCount, shardCount: Int = 1, isReplicated: Bool = false,
+        requestedPort: UInt16 = 0, eviction: EvictionPolicy = .volatileLRU, persistence: Persistence = .none,
+        proxyPolicy: ProxyPolicy = .allNodes, placement: ShardsPlacement = .dense, password: String = "",
+        maximumConnections: Int = 0, tags: [String: String] = [:]
+    ) {
+        self.name = name
+        self.memoryLimit = memoryLimit
+        self.shardCount = shardCount
+        self.isReplicated = isReplicated
+        self.requestedPort = requestedPort
+        self.eviction = eviction
+        self.persistence = persistence
+        self.proxyPolicy = proxyPolicy
+        self.placement = placement
+        self.password = password
+        self.maximumConnections = maximumConnections
+        self.tags = tags
+    }
+
+    /// redis' `maxmemory` for each process.
+    package var memoryLimitPerShard: ByteCount {
+        ByteCount(bytes: memoryLimit.bytes / Int64(shardCount * (isReplicated ? 2 : 1)))
+    }
+}
+
+/// One redis-server process of a database, and where it belongs.
+package struct ShardConfiguration: Hashable, Codable, Sendable {
+    package enum Role: String, Codable, Sendable {
+        case primary, replica
+    }
+
+    package var id: ShardID
+    package var role: Role
+    package var node: NodeID
+    package var slots: SlotRange
+    /// Mutual-TLS port on the node's address, 20000-29999.
+    package var port: UInt16
+
+    package init(id: ShardID, role: Role, node: NodeID, slots: SlotRange, port: UInt16) {
+        self.id = id
+        self.role = role
+        self.node = node
+        self.slots = slots
+        self.port = port
+    }
+}
+
+/// Passwords of the three users that a database's shards know. No user of the database ever sees them.
+package struct ShardSecrets: Hashable, Codable, Sendable {
+    package var manager: String
+    package var proxy: String
+    package var replica: String
+
+    package init(manager: String, proxy: String, replica: String) {
+        self.manager = manager
+        self.proxy = proxy
+        self.replica = replica
+    }
+}
+
+/// Where clients reach a database.
+package struct EndpointConfiguration: Hashable, Codable, Sendable {
+    package var port: UInt16
+    /// Nodes whose proxies listen there, in order of their ids.
+    package var nodes: [NodeID]
+
+    package init(port: UInt16, nodes: [NodeID]) {
+        self.port = port
+        self.nodes = nodes
+    }
+}
+
+/// A database as agreed: policy, shards with their places, endpoint. Immutable within one epoch.
+package struct DatabaseConfiguration: Hashable, Codable, Sendable {
+    package enum Status: String, Codable, Sendable {
+        case pending, active
+        case activeChangePending = "active-change-pending"
+        case deletePending = "delete-pending"
+        case creationFailed = "creation-failed"
+    }
+
+    package var id: DatabaseID
+    /// Epoch of the plan that last changed what executors have to do; a change of `status` alone leaves it.
+    package var epoch: Epoch
+    package var policy: DatabasePolicy
+    package var status: Status
+    package var shards: [ShardConfiguration]
+    package var endpoint: EndpointConfiguration
+    package var secrets: ShardSecrets
+    package var createdAt: WallTime
+    package var changedAt: WallTime
+
+    package init(
+        id: DatabaseID, epoch: Epoch, policy: DatabasePolicy, status: Status, shards: [ShardConfiguration],
+        endpoint: EndpointConfiguration, secrets: ShardSecrets, createdAt: WallTime, changedAt: WallTime
+    ) {
+        self.id = id
+        self.epoch = epoch
+        self.policy = policy
+        self.status = status
+        self.shards = shards
+        self.endpoint = endpoint
+        self.secrets = secrets
+        self.createdAt = createdAt
+        self.changedAt = changedAt
+    }
+
+    package var primaries: [ShardConfiguration] { shards.filter { $0.role == .primary } }
+
+    /// The primary that owns the same slots as `shard`, itself for a primary.
+    package func primary(of shard: ShardConfiguration) -> ShardConfiguration? {
+        shards.first { $0.role == .primary && $0.slots == shard.slots }
+    }
+
+    /// Every node that has something to do for this database: hosts a shard or serves the endpoint.
+    package var involvedNodes: Set<NodeID> { Set(shards.map(\.node)).union(endpoint.nodes) }
+}

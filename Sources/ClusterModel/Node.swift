@@ -1,0 +1,61 @@
+package import Primitives
+
+/// A member of the cluster as the store remembers it. What changes from second to second is not here.
+package struct NodeRecord: Hashable, Codable, Sendable {
+    /// Where a node stands in its life.
+    package enum Status: String, Codable, Sendable {
+        case active, decommissioning, down, provisioning
+    }
+
+    /// The node's part in the cluster configuration store.
+    package enum StoreRole: String, Codable, Sendable {
+        /// Talks to the voters.
+        case client
+        /// Told to start a member that copies the log and has no vote yet.
+        case learner
+        case voter
+    }
+
+    package var id: NodeID
+    /// IPv4 address that other nodes and clients reach it by.
+    package var address: String
+    package var hostname: String
+    package var architecture: String
+    package var cores: Int
+    package var totalMemory: ByteCount
+    package var softwareVersion: String
+    package var operatingSystem: String
+    package var status: Status
+    package var acceptsShards: Bool
+    package var rackID: String
+    package var maximumShards: Int
+    package var maximumEndpoints: Int
+    package var storeRole: StoreRole
+    /// SHA-256 of the node's public key in hexadecimal: tells a returning node from an impostor.
+    package var publicKeyDigest: String
+    package var joinedAt: WallTime
+
+    package init(
+        id: NodeID, address: String, hostname: String, architecture: String, cores: Int, totalMemory: ByteCount,
+        softwareVersion: String, operatingSystem: String, status: Status = .active, acceptsShards: Bool = true,
+        rackID: String = "", maximumShards: Int = 500, maximumEndpoints: Int = 1000, storeRole: StoreRole = .client,
+        publicKeyDigest: String = "", joinedAt: WallTime
+    ) {
+        self.id = id
+        self.address = address
+        self.hostname = hostname
+        self.architecture = architecture
+        self.cores = cores
+        self.totalMemory = totalMemory
+        self.softwareVersion = softwareVersion
+        self.operatingSystem = operatingSystem
+        self.status = status
+        self.acceptsShards = acceptsShards
+        self.rackID = rackID
+        self.maximumShards = maximumShards
+        self.maximumEndpoints = maximumEndpoints
+        self.storeRole = storeRole
+        self.publicKeyDigest = publicKeyDigest
+        self.joinedAt = joinedAt
+    }
+}

@@ -1,0 +1,47 @@
+package import ClusterModel
+
+/// What a manager tells the proxy of its node, over `run/tarn/proxy.sock` (the proxy listens, the manager dials).
+package enum ProxyCommand: Hashable, Sendable {
+    /// First message of a connection and whenever the manager starts over: these databases and no others.
+    case replaceAll([DatabaseRoutes])
+    /// Adds or changes one database. An epoch older than the one in force is refused.
+    case update(DatabaseRoutes)
+    /// Stops serving a database: its listener closes, its sessions end.
+    case remove(DatabaseID, Epoch)
+    /// Asks for ``ProxyEvent/statistics(_:)``.
+    case reportStatistics
+}
+
+/// What the proxy tells its manager.
+package enum ProxyEvent: Hashable, Sendable {
+    /// First message of a connection.
+    case hello(version: String, pid: Int32, loops: UInt16)
+    /// Every loop routes by this epoch and the listener (if any) is bound. Sent for every `update`, `remove` and for
+    /// every database of a `replaceAll`.
+    case applied(DatabaseID, Epoch)
+    /// The routes could not be applied, e.g. the port is taken; the routes before stay in force.
+    case refused(DatabaseID, Epoch, message: String)
+    case statistics([DatabaseStatistics])
+}
+
+/// Counters of one database in one proxy, since the proxy started.
+package struct DatabaseStatistics: Hashable, Sendable {
+    package var database: DatabaseID
+    package var connections: UInt64
+    package var acceptedConnections: UInt64
+    package var requests: UInt64
+    package var receivedBytes: UInt64
+    package var sentBytes: UInt64
+
+    package init(
+        database: DatabaseID, connections: UInt64 = 0, acceptedConnections: UInt64 = 0, requests: UInt64 = 0,
+        receivedBytes: UInt64 = 0, sentBytes: UInt64 = 0
+    ) {
+        self.database = database
+        self.connections = connections
+        self.acceptedConnections = acceptedConnections
+        self.requests = requests
+        self.receivedBytes = receivedBytes
+        self.sentBytes = sentBytes
+    }
+}

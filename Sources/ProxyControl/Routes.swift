@@ -1,0 +1,59 @@
+package import ClusterModel
+
+/// How a proxy reaches one primary.
+package enum ShardAddress: Hashable, Sendable {
+    /// Absolute path of the unix socket of a shard on this node. May be longer than a socket address holds (108
+    /// bytes): connect through a descriptor of its directory (`LocalSocket`).
+    case local(path: String)
+    /// Mutual TLS to another node.
+    case remote(host: String, port: UInt16)
+}
+
+/// One run of slots and the primary that owns it.
+package struct ShardRoute: Hashable, Sendable {
+    package var shard: ShardID
+    package var slots: SlotRange
+    package var address: ShardAddress
+
+    package init(shard: ShardID, slots: SlotRange, address: ShardAddress) {
+        self.shard = shard
+        self.slots = slots
+        self.address = address
+    }
+}
+
+/// Everything that one node's proxy has to know of one database, as of one epoch.
+package struct DatabaseRoutes: Hashable, Sendable {
+    package var database: DatabaseID
+    package var epoch: Epoch
+    package var name: String
+    /// Where the proxy listens for this database; nil when this node doesn't serve its endpoint.
+    package var listenHost: String?
+    package var port: UInt16
+    /// Cover all 16384 slots without overlap, in order.
+    package var shards: [ShardRoute]
+    /// Password of the user `default`; empty: none asked for.
+    package var password: String
+    /// With which the proxy logs in to the shards, as user `proxy`.
+    package var shardPassword: String
+    /// 0: no limit.
+    package var maximumConnections: Int
+    /// Limit over the whole database in bytes, for INFO; replicas not counted. 0: none.
+    package var memoryLimitBytes: Int64
+
+    package init(
+        database: DatabaseID, epoch: Epoch, name: String, listenHost: String?, port: UInt16, shards: [ShardRoute],
+        password: String, shardPassword: String, maximumConnections: Int, memoryLimitBytes: Int64
+    ) {
+        self.database = database
+        self.epoch = epoch
+        self.name = name
+        self.listenHost = listenHost
+        self.port = port
+        self.shards = shards
+        self.password = password
+        self.shardPassword = shardPassword
+        self.maximumConnections = maximumConnections
+        self.memoryLimitBytes = memoryLimitBytes
+    }
+}

@@ -1,0 +1,1 @@
+// Purpose of this target: see docs/architecture.md.
