@@ -24,6 +24,7 @@ let nio: [Target.Dependency] = [
 ]
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore: Target.Dependency = .product(name: "HummingbirdCore", package: "hummingbird")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
@@ -80,9 +81,9 @@ let package = Package(
         library("LocalSocket", ["CLinux", "Primitives"]),
         library("Reactor", ["CLinux", "Primitives"]),
         library("TLS", ["COpenSSL", "Primitives"]),
-        library("HTTPTransport", ["TLS", "Primitives", hummingbird, logging] + nio),
+        library("HTTPTransport", ["TLS", "Primitives", hummingbirdCore, logging] + nio),
         library("EtcdStore", ["ClusterStore", "HTTPTransport", "TLS", "Primitives", logging] + nio),
-        library("ShardControl", ["ClusterModel", "RESP", "Primitives"] + nio),
+        library("ShardControl", ["ClusterModel", "Primitives"] + nio),
         library("HostControl", ["CLinux", "Primitives"]),
         library("PackageArchive", ["CArchive", "TLS", "Primitives"]),
         library("ManagementClient", ["ManagementAPI", "HTTPTransport", "TLS", "Primitives"] + nio),
@@ -93,8 +94,7 @@ let package = Package(
         ]),
         library("WatchdogService", ["WatchdogProtocol", "CLinux", "Primitives"]),
         library("NodeService", [
-            "ClusterModel", "ManagerCore", "WatchdogProtocol", "ProxyControl", "ShardControl", "LocalSocket",
-            "Primitives", "CLinux", logging,
+            "ClusterModel", "WatchdogProtocol", "ProxyControl", "ShardControl", "LocalSocket", "Primitives", logging,
         ] + nio),
         library("ManagerService", [
             "ClusterModel", "ManagerCore", "ClusterStore", "AccessControl", "HTTPTransport", "TLS", "Primitives",
