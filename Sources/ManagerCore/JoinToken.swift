@@ -16,16 +16,16 @@ package struct JoinTokenError: Error, Hashable, Sendable, CustomStringConvertibl
 
 /// The secret with which a machine joins: `tarn1.<id>.<secret>.<SHA-256 of the cluster CA>`.
 ///
-/// The id is 8 hexadecimal digits; the secret is 32, followed by 8 of a checksum over all parts, so that a
+/// The id is 8 hexadecimal digits; the secret is 64, followed by 8 of a checksum over all parts, so that a
 /// mistyped token is called that on the spot and not "refused" by some node; the digest pins the CA.
 package struct JoinToken: Hashable, Sendable {
     package static let version = "tarn1"
     /// Random bytes that a token is made of.
-    package static let randomByteCount = 4 + 16
+    package static let randomByteCount = 4 + 32
 
     /// Names the token in lists; no secret.
     package let id: String
-    /// 16 bytes in hexadecimal.
+    /// 32 bytes in hexadecimal.
     package let secret: String
     /// SHA-256 of the CA certificate (DER) in hexadecimal.
     package let authorityDigest: String
@@ -33,13 +33,21 @@ package struct JoinToken: Hashable, Sendable {
     /// - Precondition: `random` has ``randomByteCount`` bytes.
     package init(random: [UInt8], authorityDigest: String) {
         precondition(random.count == Self.randomByteCount)
-        id = Hex.encode(random[..<4])
-        secret = Hex.encode(random[4...])
+        self.init(
+            id: Hex.encode(random[..<4]), secret: Hex.encode(random[4...]), authorityDigest: authorityDigest)
+    }
+
+    /// - Precondition: The parts have 8, 64 and 64 hexadecimal digits in lower case.
+    package init(id: String, secret: String, authorityDigest: String) {
+        precondition([id, secret, authorityDigest].map(\.utf8.count) == [8, 64, 64])
+        self.id = id
+        self.secret = secret
         self.authorityDigest = authorityDigest
     }
 
     package init(parsing text: String) throws(JoinTokenError) {
-        let parts = text.trimmingSpaces.lowercased().split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+        let parts = text.trimmingSpaces.lowercased().split(separator: ".", omittingEmptySubsequences: false)
+            .map(String.init)
         guard let version = parts.first, version.hasPrefix("tarn") else {
             throw JoinTokenError(
                 code: .notAToken, message: "this is no join token: one begins with \"\(Self.version).\" and is made "
@@ -50,13 +58,13 @@ package struct JoinToken: Hashable, Sendable {
                 code: .unknownVersion, message: "\"\(version)\" is no kind of join token that this release knows; "
                     + "install the release that the cluster runs")
         }
-        guard parts.count == 4, parts[1].count == 8, parts[2].count == 40, parts[3].count == 64 else {
+        guard parts.count == 4, parts[1].count == 8, parts[2].count == 72, parts[3].count == 64 else {
             throw JoinTokenError(
-                code: .truncated, message: "the join token is not whole: it has four parts, of 5, 8, 40 and 64 "
+                code: .truncated, message: "the join token is not whole: it has four parts, of 5, 8, 72 and 64 "
                     + "characters; this one has \(parts.map { String($0.count) }.joined(separator: ", "))")
         }
         id = parts[1]
-        secret = String(parts[2].prefix(32))
+        secret = String(parts[2].prefix(64))
         authorityDigest = parts[3]
         guard self.text == parts.joined(separator: "."), parts.dropFirst().allSatisfy({ Hex.decode($0) != nil }) else {
             throw JoinTokenError(
@@ -64,6 +72,7 @@ package struct JoinToken: Hashable, Sendable {
         }
     }
 
+    /// The whole token, secret included: to show once, never to log.
     package var text: String { "\(Self.version).\(id).\(secret)\(checksum).\(authorityDigest)" }
 
     /// What is hashed into `JoinTokenRecord.secretDigest`.

@@ -24,27 +24,8 @@ package struct Plan: Sendable, Equatable {
     }
 }
 
-/// Why something asked for can't be planned. The codes are the reference system's where it has one.
-package struct PlanError: Error, Sendable, Equatable, CustomStringConvertible {
-    /// Snake case, stable: `insufficient_resources`, `port_unavailable`, …
-    package var code: String
-    /// HTTP status at the REST edge: 400, 404, 406, 409 or 501.
-    package var status: Int
-    /// What is wrong and what to do.
-    package var message: String
-
-    package init(code: String, status: Int, message: String) {
-        self.code = code
-        self.status = status
-        self.message = message
-    }
-
-    init(_ code: String, status: Int = 406, _ message: String) {
-        self.init(code: code, status: status, message: message)
-    }
-
-    package var description: String { message }
-}
+/// Lives with the model, because requests at the REST edge are refused in the same words.
+package typealias PlanError = ClusterModel.PlanError
 
 /// Fresh identifiers and secrets for one plan. Made by the caller: randomness is an argument.
 package struct Fresh: Sendable {

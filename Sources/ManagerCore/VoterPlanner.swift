@@ -39,7 +39,8 @@ package enum VoterPlanner {
     package static func nextStep(nodes: [NodeRecord], members: [StoreMember]) -> VoterStep? {
         let nodes = nodes.sorted { $0.id < $1.id }
         let memberOf = Dictionary(
-            nodes.compactMap { node in member(of: node, in: members).map { (node.id, $0) } }, uniquingKeysWith: { first, _ in first })
+            nodes.compactMap { node in member(of: node, in: members).map { (node.id, $0) } },
+            uniquingKeysWith: { first, _ in first })
         if let step = removal(nodes: nodes, members: members, memberOf: memberOf) { return step }
         let wanted = choose(nodes: nodes, memberOf: memberOf)
         // A learner under way comes first: the store takes only one.
