@@ -97,9 +97,8 @@ let package = Package(
             "ClusterModel", "WatchdogProtocol", "ProxyControl", "ShardControl", "LocalSocket", "Primitives", logging,
         ] + nio),
         library("ManagerService", [
-            "ClusterModel", "ManagerCore", "ClusterStore", "AccessControl", "HTTPTransport", "TLS", "Primitives",
-            logging,
-        ]),
+            "ClusterModel", "ManagerCore", "ManagementAPI", "ClusterStore", "HTTPTransport", "TLS", "Primitives", logging,
+        ] + nio),
         library("ManagementServer", [
             "ManagementAPI", "ManagerCore", "AccessControl", "ClusterStore", "ClusterModel", "HTTPTransport", "TLS",
             "Primitives", hummingbird, logging,

@@ -1,0 +1,52 @@
+extension ShardConnection {
+    /// - Throws: A refusal `WRONGPASS` when the shard knows another password.
+    package func authenticate(user: String, password: String) async throws(ShardError) {
+        try await send(["AUTH", user, password])
+    }
+
+    package func information() async throws(ShardError) -> ShardInformation {
+        let reply = try await send(["INFO", "server", "memory", "persistence", "replication", "keyspace"])
+        guard let text = reply.text else { throw ShardError(.protocolViolation, "INFO answered no text") }
+        return try ShardInformation(parsing: text)
+    }
+
+    /// Answers at once; keys and replication history stay.
+    package func becomePrimary() async throws(ShardError) {
+        try await send(["REPLICAOF", "NO", "ONE"])
+    }
+
+    /// Answers at once; the link comes up in the background and replaces the data by the primary's where it must.
+    package func follow(_ primary: ShardPeer) async throws(ShardError) {
+        try await send(["REPLICAOF", primary.host, String(primary.port)])
+    }
+
+    /// Starts an orderly change of roles: writes pause, the replica catches up, is promoted, and this shard follows it.
+    /// Answers at once; the role in ``ShardInformation`` tells when it is done. After `timeout` redis gives up and
+    /// everything is as before.
+    package func handOver(to replica: ShardPeer, timeout: Duration) async throws(ShardError) {
+        let milliseconds = timeout.components.seconds * 1000
+            + timeout.components.attoseconds / 1_000_000_000_000_000
+        try await send(
+            ["FAILOVER", "TO", replica.host, String(replica.port), "TIMEOUT", String(max(milliseconds, 1))])
+    }
+
+    /// All or nothing: redis takes back the whole command when one value is refused.
+    package func configure(_ parameters: [ShardParameter]) async throws(ShardError) {
+        guard !parameters.isEmpty else { return }
+        try await send(["CONFIG", "SET"] + parameters.flatMap { [$0.name, $0.value] }, within: .seconds(10))
+    }
+
+    /// Makes the user exactly this, whatever it was. Connections that are logged in stay.
+    package func define(_ user: ShardUser) async throws(ShardError) {
+        try await send(["ACL", "SETUSER", user.name, "reset"] + user.rules)
+    }
+
+    /// Ends the shard without saving or waiting for replicas: its database is being deleted.
+    package func discard() async throws(ShardError) {
+        do {
+            try await send(["SHUTDOWN", "NOSAVE", "NOW", "FORCE"])
+        } catch where error.code == .unreachable {
+            return  // It is gone, which is the answer.
+        }
+    }
+}
