@@ -136,8 +136,12 @@ package struct FrameBuffer: Sendable {
 
     private var pending: [UInt8] = []
     private var start = 0
+    private let limitBytes: Int
 
-    package init() {}
+    /// - Parameter limitBytes: Refuses longer frames; a peer that only orders processes never needs the default.
+    package init(limitBytes: Int = FrameBuffer.maximumFrameBytes) {
+        self.limitBytes = limitBytes
+    }
 
     package mutating func append(_ bytes: some Sequence<UInt8>) {
         if start > 0 {
@@ -152,7 +156,7 @@ package struct FrameBuffer: Sendable {
         guard pending.count - start >= 4 else { return nil }
         var header = WireReader(pending[start..<start + 4])
         let count = Int(try header.read(UInt32.self))
-        guard count <= Self.maximumFrameBytes else { throw .invalid("frame of \(count) bytes") }
+        guard count <= limitBytes else { throw .invalid("frame of \(count) bytes") }
         guard pending.count - start - 4 >= count else { return nil }
         defer { start += 4 + count }
         return Array(pending[start + 4..<start + 4 + count])

@@ -1,3 +1,5 @@
 #pragma once
 // Inline wrappers for what the Glibc module does not show to Swift.
 #include <sys/epoll.h>
+#include "CLinuxHost.h"
+#include "CLinuxProcess.h"
