@@ -92,7 +92,7 @@ let package = Package(
         library("ProxyService", [
             "ProxyCore", "ProxyControl", "Reactor", "RESP", "CLinux", "COpenSSL", "TLS", "Primitives", "ClusterModel",
         ]),
-        library("WatchdogService", ["WatchdogProtocol", "CLinux", "Primitives"]),
+        library("WatchdogService", ["WatchdogProtocol", "LocalSocket", "CLinux", "Primitives"]),
         library("NodeService", [
             "ClusterModel", "WatchdogProtocol", "ProxyControl", "ShardControl", "LocalSocket", "Primitives", logging,
         ] + nio),
@@ -103,7 +103,9 @@ let package = Package(
             "ManagementAPI", "ManagerCore", "AccessControl", "ClusterStore", "ClusterModel", "HTTPTransport", "TLS",
             "Primitives", hummingbird, logging,
         ] + nio),
-        library("InstallerService", ["PackageArchive", "HostControl", "TLS", "Primitives", "CLinux"]),
+        library("InstallerService", [
+            "PackageArchive", "HostControl", "LocalSocket", "WatchdogProtocol", "TLS", "Primitives", "CLinux",
+        ]),
 
         // Floor 5, programs: parse flags, build services, run them.
         program("tarn", [
