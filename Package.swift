@@ -82,7 +82,7 @@ let package = Package(
         library("Reactor", ["CLinux", "Primitives"]),
         library("TLS", ["COpenSSL", "Primitives"]),
         library("HTTPTransport", ["TLS", "Primitives", hummingbirdCore, logging] + nio),
-        library("EtcdStore", ["ClusterStore", "HTTPTransport", "TLS", "Primitives", logging] + nio),
+        library("EtcdStore", ["ClusterStore", "WatchdogProtocol", "HTTPTransport", "TLS", "Primitives", logging] + nio),
         library("ShardControl", ["ClusterModel", "Primitives"] + nio),
         library("HostControl", ["CLinux", "Primitives"]),
         library("PackageArchive", ["CArchive", "TLS", "Primitives"]),

@@ -1,0 +1,172 @@
+package import ClusterModel
+package import Primitives
+
+/// What nodes say to one another under `/internal/v1/`, in JSON over mutual TLS. Not part of the public API: both
+/// ends are of one release or of neighbouring ones.
+package enum InternalPath {
+    package static let join = "/internal/v1/join"
+    package static let admissions = "/internal/v1/admissions"
+    package static let progress = "/internal/v1/progress"
+    package static let shards = "/internal/v1/shards"
+    package static let shardExits = "/internal/v1/shard-exits"
+    package static let node = "/internal/v1/node"
+}
+
+/// What a machine says of itself when it asks to become a node.
+package struct NodeCandidateObject: Codable, Sendable, Hashable {
+    package var address: String
+    package var hostname: String
+    package var architecture: String
+    package var cores: Int
+    package var totalMemory: ByteCount
+    package var softwareVersion: String
+    package var operatingSystem: String
+    /// SHA-256 of its public key in hexadecimal.
+    package var publicKeyDigest: String
+
+    package init(
+        address: String, hostname: String, architecture: String, cores: Int, totalMemory: ByteCount,
+        softwareVersion: String, operatingSystem: String, publicKeyDigest: String
+    ) {
+        self.address = address
+        self.hostname = hostname
+        self.architecture = architecture
+        self.cores = cores
+        self.totalMemory = totalMemory
+        self.softwareVersion = softwareVersion
+        self.operatingSystem = operatingSystem
+        self.publicKeyDigest = publicKeyDigest
+    }
+}
+
+/// The joiner's request. The only internal call without a client certificate: the proof stands in for it.
+package struct JoinRequestObject: Codable, Sendable {
+    package var tokenID: String
+    /// HMAC-SHA256 in hexadecimal over ``JoinProof/message(exporter:request:)``.
+    package var proof: String
+    /// Certificate signing request, PEM. The key never leaves the joiner.
+    package var certificateRequest: String
+    package var candidate: NodeCandidateObject
+    package var time: WallTime
+
+    package init(
+        tokenID: String, proof: String, certificateRequest: String, candidate: NodeCandidateObject, time: WallTime
+    ) {
+        self.tokenID = tokenID
+        self.proof = proof
+        self.certificateRequest = certificateRequest
+        self.candidate = candidate
+        self.time = time
+    }
+}
+
+package struct JoinAnswerObject: Codable, Sendable {
+    package var node: NodeID
+    package var clusterName: String
+    package var certificate: String
+    package var authority: String
+    package var voterAddresses: [String]
+
+    package init(
+        node: NodeID, clusterName: String, certificate: String, authority: String, voterAddresses: [String]
+    ) {
+        self.node = node
+        self.clusterName = clusterName
+        self.certificate = certificate
+        self.authority = authority
+        self.voterAddresses = voterAddresses
+    }
+}
+
+/// What the joiner signs with the token's secret.
+package enum JoinProof {
+    /// Binds the proof to this TLS connection (the exporter value) and to this key (the request), so that nobody in
+    /// between can use it for a connection or a key of their own.
+    package static func message(exporter: [UInt8], request: String) -> [UInt8] {
+        Array("tarn join 1\n".utf8) + exporter + Array(request.utf8)
+    }
+}
+
+/// A node that met a joiner asks the leader to admit it.
+package struct AdmissionObject: Codable, Sendable {
+    package var tokenID: String
+    package var candidate: NodeCandidateObject
+    /// The joiner's clock.
+    package var time: WallTime
+
+    package init(tokenID: String, candidate: NodeCandidateObject, time: WallTime) {
+        self.tokenID = tokenID
+        self.candidate = candidate
+        self.time = time
+    }
+}
+
+/// How far a node is with an epoch of a database.
+package struct ProgressObject: Codable, Sendable {
+    package enum State: String, Codable, Sendable {
+        case applied, waiting, failed
+    }
+
+    package var state: State
+    package var epoch: Epoch
+    package var message: String
+
+    package init(state: State, epoch: Epoch, message: String) {
+        self.state = state
+        self.epoch = epoch
+        self.message = message
+    }
+}
+
+/// A shard as its node sees it at this moment.
+package struct ShardReportObject: Codable, Sendable {
+    package var shard: ShardID
+    package var database: DatabaseID
+    package var role: ShardConfiguration.Role
+    /// `ok`, `loading`, `down` …: the reference system's `detailed_status`.
+    package var state: String
+    package var pid: Int32
+    package var usedMemory: ByteCount
+    package var keys: Int
+    package var isLinkUp: Bool
+    package var replicationOffset: Int64
+
+    package init(
+        shard: ShardID, database: DatabaseID, role: ShardConfiguration.Role, state: String, pid: Int32,
+        usedMemory: ByteCount, keys: Int, isLinkUp: Bool, replicationOffset: Int64
+    ) {
+        self.shard = shard
+        self.database = database
+        self.role = role
+        self.state = state
+        self.pid = pid
+        self.usedMemory = usedMemory
+        self.keys = keys
+        self.isLinkUp = isLinkUp
+        self.replicationOffset = replicationOffset
+    }
+}
+
+/// A primary with replicas has died; told to the leader.
+package struct ShardExitObject: Codable, Sendable {
+    package var shard: ShardID
+    package var database: DatabaseID
+
+    package init(shard: ShardID, database: DatabaseID) {
+        self.shard = shard
+        self.database = database
+    }
+}
+
+/// A node's free memory and how long it has been up, asked for when somebody looks.
+package struct NodeReportObject: Codable, Sendable {
+    package var freeMemory: ByteCount
+    package var uptimeSeconds: Int64
+    package var softwareVersion: String
+
+    package init(freeMemory: ByteCount, uptimeSeconds: Int64, softwareVersion: String) {
+        self.freeMemory = freeMemory
+        self.uptimeSeconds = uptimeSeconds
+        self.softwareVersion = softwareVersion
+    }
+}

@@ -1,0 +1,99 @@
+package import ClusterModel
+package import ClusterStore
+package import ManagerCore
+
+/// Why a change was not made.
+package enum EditError: Error, Sendable {
+    /// The plan itself refuses; the text is for the person who asked.
+    case refused(PlanError)
+    /// Another node leads (or none does for the moment): ask there.
+    case notLeader
+    case store(StoreError)
+}
+
+/// Makes plans on the newest state and commits them, one at a time. Only the leader's editor commits anything.
+package actor ClusterEditor {
+    /// A plan that loses the race against another write is made again on the new state; beyond this many rounds
+    /// something else is wrong.
+    private static let maximumRounds = 20
+
+    private let store: any ClusterStore
+    private let follower: StateFollower
+    private let leadership: Leadership
+    /// One edit at a time, in order of arrival: an actor alone would interleave them at every `await`.
+    private var isBusy = false
+    private var waiting: [CheckedContinuation<Void, Never>] = []
+
+    package init(store: any ClusterStore, follower: StateFollower, leadership: Leadership) {
+        self.store = store
+        self.follower = follower
+        self.leadership = leadership
+    }
+
+    /// Plans and commits.
+    ///
+    /// - Parameter decide: Pure; called again with a newer state when the commit met a conflict. Nil: nothing to do.
+    /// - Returns: The plan that is now in force and the store revision that it made.
+    @discardableResult
+    package func edit(
+        _ decide: @Sendable (ClusterState) throws(PlanError) -> Plan?
+    ) async throws(EditError) -> (plan: Plan?, revision: Int64) {
+        await enter()
+        defer { leave() }
+        for _ in 0..<Self.maximumRounds {
+            guard let term = await leadership.current, let state = await follower.current else { throw .notLeader }
+            let plan: Plan?
+            do { plan = try decide(state) } catch { throw .refused(error) }
+            guard let plan, !plan.changes.isEmpty else { return (plan, state.revision) }
+            if let revision = try await commit(plan, on: state, term: term) { return (plan, revision) }
+        }
+        throw .store(StoreError(.unavailable, "the cluster configuration kept changing; try again"))
+    }
+
+    /// The newest state known here.
+    package var state: ClusterState? {
+        get async { await follower.current }
+    }
+
+    private func enter() async {
+        guard isBusy else {
+            isBusy = true
+            return
+        }
+        await withCheckedContinuation { waiting.append($0) }
+    }
+
+    private func leave() {
+        if waiting.isEmpty { isBusy = false } else { waiting.removeFirst().resume() }
+    }
+
+    /// Nil: something was changed in between.
+    private func commit(_ plan: Plan, on state: ClusterState, term: LeaderTerm) async throws(EditError) -> Int64? {
+        do {
+            let result = try await store.commit(
+                try plan.changes.map(StateCoding.encode),
+                if: [
+                    .modifiedRevision(key: StoreKey.leader.path, equals: term.keyRevision),
+                    .modifiedRevision(key: StoreKey.head.path, equals: state.headRevision),
+                ])
+            switch result {
+            case .committed(let revision):
+                await follower.adopt(plan.changes.map { ($0.key.path, $0) }, revision: revision)
+                return revision
+            case .conflict:
+                try await resynchronise()
+                return nil
+            }
+        } catch let error as StoreError {
+            throw .store(error)
+        } catch {
+            throw .store(StoreError(.protocolViolation, "\(error)"))
+        }
+    }
+
+    /// Waits until our copy is as new as the store was just now.
+    private func resynchronise() async throws {
+        let head = try await store.snapshot(prefix: StoreKey.head.path)
+        await follower.wait(for: head.entries.first?.modifiedRevision ?? 0)
+    }
+}

@@ -1,0 +1,83 @@
+package import ClusterModel
+package import ClusterStore
+package import Logging
+package import ManagerCore
+package import Primitives
+
+/// The control path of a node that belongs to a cluster: follows the store, campaigns, and does a leader's work
+/// while it leads.
+package struct ClusterMember: Sendable {
+    package let node: NodeID
+    package let store: any ClusterStore
+    package let follower: StateFollower
+    package let leadership: Leadership
+    package let editor: ClusterEditor
+    private let now: @Sendable () -> WallTime
+    private let logger: Logger
+
+    package init(
+        node: NodeID, store: any ClusterStore, now: @escaping @Sendable () -> WallTime, logger: Logger
+    ) {
+        self.node = node
+        self.store = store
+        self.now = now
+        self.logger = logger
+        follower = StateFollower(store: store, logger: logger)
+        leadership = Leadership(node: node, store: store, logger: logger)
+        editor = ClusterEditor(store: store, follower: follower, leadership: leadership)
+    }
+
+    /// Runs until cancelled.
+    ///
+    /// - Parameters:
+    ///   - probe: Asks a node, this one included, for its progress.
+    ///   - onState: Called with every new state, in order; the newest one when it is slow.
+    package func run(
+        probe: @escaping ProgressProbe, onState: @escaping @Sendable (ClusterState) async -> Void
+    ) async {
+        await withDiscardingTaskGroup { group in
+            group.addTask { await follower.run() }
+            group.addTask { await leadership.run(states: follower.states()) }
+            group.addTask { await lead(probe: probe) }
+            group.addTask {
+                for await state in await follower.states() { await onState(state) }
+            }
+        }
+    }
+
+    /// Starts a leader's duties with each term and ends them with it.
+    private func lead(probe: @escaping ProgressProbe) async {
+        var duties: Task<Void, Never>?
+        for await term in await leadership.terms() {
+            duties?.cancel()
+            await duties?.value
+            duties = term == nil ? nil : Task { await performDuties(probe: probe) }
+        }
+        duties?.cancel()
+        await duties?.value
+    }
+
+    private func performDuties(probe: @escaping ProgressProbe) async {
+        let runner = ActionRunner(editor: editor, probe: probe, now: now, logger: logger)
+        let voters = VoterKeeper(store: store, editor: editor, logger: logger)
+        await withDiscardingTaskGroup { group in
+            group.addTask { await runner.run(states: follower.states()) }
+            group.addTask { await voters.run(states: follower.states()) }
+            group.addTask { await bindEndpointsOfNewNodes() }
+        }
+    }
+
+    /// A database whose endpoint every node serves is to be served by a node that joins later, too.
+    private func bindEndpointsOfNewNodes() async {
+        for await state in await follower.states() {
+            if Task.isCancelled { return }
+            let time = now()
+            guard Planner.rebindEndpoints(in: state, now: time) != nil else { continue }
+            do {
+                try await editor.edit { state throws(PlanError) in Planner.rebindEndpoints(in: state, now: time) }
+            } catch {
+                logger.warning("could not bind endpoints on new nodes", metadata: ["error": "\(error)"])
+            }
+        }
+    }
+}

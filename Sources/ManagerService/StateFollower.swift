@@ -1,0 +1,134 @@
+package import ClusterStore
+package import Logging
+package import ManagerCore
+
+/// Keeps this node's copy of what the store says and tells whoever wants to know of every change.
+///
+/// One snapshot, then the watch from there; a broken watch goes on where it stopped, a compacted one starts over.
+/// Readers get values, so nobody sees half a transaction.
+package actor StateFollower {
+    private let store: any ClusterStore
+    private let logger: Logger
+    private var state: ClusterState?
+    private var subscribers: [Int: AsyncStream<ClusterState>.Continuation] = [:]
+    private var nextSubscriber = 0
+    private var revisionWaiters: [RevisionWaiter] = []
+
+    private struct RevisionWaiter {
+        var revision: Int64
+        var continuation: CheckedContinuation<Void, Never>
+    }
+
+    package init(store: any ClusterStore, logger: Logger) {
+        self.store = store
+        self.logger = logger
+    }
+
+    /// Nil until the first snapshot has been taken.
+    package var current: ClusterState? { state }
+
+    /// Every state from now on, the current one first. A slow reader gets the newest one, not all.
+    package func states() -> AsyncStream<ClusterState> {
+        let (stream, continuation) = AsyncStream.makeStream(of: ClusterState.self, bufferingPolicy: .bufferingNewest(1))
+        let number = nextSubscriber
+        nextSubscriber += 1
+        subscribers[number] = continuation
+        continuation.onTermination = { [weak self] _ in
+            Task { await self?.unsubscribe(number) }
+        }
+        if let state { continuation.yield(state) }
+        return stream
+    }
+
+    private func unsubscribe(_ number: Int) {
+        subscribers[number] = nil
+    }
+
+    /// Follows until cancelled.
+    package func run() async {
+        while !Task.isCancelled {
+            do {
+                if state == nil { try await takeSnapshot() }
+                try await follow()
+            } catch let error as StoreError where error.code == .compacted {
+                logger.info("store watch fell behind, starting over from a snapshot")
+                state = nil
+            } catch {
+                if Task.isCancelled { break }
+                logger.warning("store watch broke, going on", metadata: ["error": "\(error)"])
+                try? await Task.sleep(for: .milliseconds(100))
+            }
+        }
+        for continuation in subscribers.values { continuation.finish() }
+        for waiter in revisionWaiters { waiter.continuation.resume() }
+        revisionWaiters = []
+    }
+
+    /// Returns when this copy has reached a revision. The store's answer to a commit names it.
+    package func wait(for revision: Int64) async {
+        guard (state?.revision ?? 0) < revision else { return }
+        await withCheckedContinuation { revisionWaiters.append(RevisionWaiter(revision: revision, continuation: $0)) }
+    }
+
+    /// Takes a commit of our own into the copy before the watch brings it, so that the next plan builds on it.
+    package func adopt(_ changes: [(key: String, change: StateChange)], revision: Int64) {
+        guard var next = state else { return }
+        for (key, change) in changes {
+            next.apply(change, key: key, revision: revision)
+            if case .removed = change { removedByUs[key] = revision }
+        }
+        publish(next)
+    }
+
+    /// Keys that we removed ahead of the watch: an older write that it still brings must not revive them.
+    private var removedByUs: [String: Int64] = [:]
+
+    private func takeSnapshot() async throws {
+        let snapshot = try await store.snapshot(prefix: StoreKey.prefix)
+        var next = ClusterState()
+        for entry in snapshot.entries {
+            guard let change = try StateCoding.decode(entry) else { continue }
+            next.apply(change, key: entry.key, revision: entry.modifiedRevision)
+        }
+        next.advance(to: snapshot.revision)
+        watchStart = snapshot.revision + 1
+        removedByUs = [:]
+        publish(next)
+    }
+
+    private func follow() async throws {
+        for try await change in store.watch(prefix: StoreKey.prefix, from: watchStart) {
+            watchStart = change.revision + 1
+            guard var next = state else { return }
+            for event in change.events { try apply(event, to: &next) }
+            next.advance(to: change.revision)
+            publish(next)
+        }
+    }
+
+    /// Where the watch goes on; own commits run ahead of it, so it isn't simply the state's revision.
+    private var watchStart: Int64 = 1
+
+    private func apply(_ event: StoreEvent, to next: inout ClusterState) throws {
+        switch event {
+        case .put(let entry):
+            guard (next.revisions[entry.key] ?? 0) < entry.modifiedRevision,
+                (removedByUs[entry.key] ?? 0) < entry.modifiedRevision,
+                let change = try StateCoding.decode(entry)
+            else { return }
+            next.apply(change, key: entry.key, revision: entry.modifiedRevision)
+        case .delete(let path, let revision):
+            guard (next.revisions[path] ?? 0) < revision, let key = StoreKey(path: path) else { return }
+            next.apply(.removed(key), key: path, revision: revision)
+            if removedByUs[path] == revision { removedByUs[path] = nil }
+        }
+    }
+
+    private func publish(_ next: ClusterState) {
+        state = next
+        for continuation in subscribers.values { continuation.yield(next) }
+        let reached = revisionWaiters.filter { $0.revision <= next.revision }
+        revisionWaiters.removeAll { $0.revision <= next.revision }
+        for waiter in reached { waiter.continuation.resume() }
+    }
+}
