@@ -1,16 +1,11 @@
 package import ClusterModel
+package import Primitives
 
 /// How far a node is on its way into a cluster, and what it is.
 package struct BootstrapObject: Codable, Sendable, Hashable {
-    package enum State: String, Codable, Sendable {
-        case idle, initiated, error, completed
-        case creatingCluster = "creating_cluster"
-        case joiningCluster = "joining_cluster"
-        case recoveringCluster = "recovering_cluster"
-    }
-
     package struct Status: Codable, Sendable, Hashable {
-        package var state: State
+        /// `idle`, `initiated`, `creating_cluster`, `joining_cluster`, `error`, `completed`.
+        package var state: String
         /// ISO 8601.
         package var startTime: String?
         package var endTime: String?
@@ -27,7 +22,7 @@ package struct BootstrapObject: Codable, Sendable, Hashable {
         }
 
         package init(
-            state: State, startTime: String? = nil, endTime: String? = nil, errorCode: String? = nil,
+            state: String, startTime: String? = nil, endTime: String? = nil, errorCode: String? = nil,
             errorDetails: String? = nil
         ) {
             self.state = state
@@ -49,6 +44,17 @@ package struct BootstrapObject: Codable, Sendable, Hashable {
     package init(status: Status, localNode: LocalNodeObject) {
         self.status = status
         self.localNode = localNode
+    }
+
+    package init(
+        state: String, startedAt: WallTime? = nil, endedAt: WallTime? = nil, errorCode: String? = nil,
+        errorDescription: String? = nil, localNode: LocalNodeObject
+    ) {
+        self.init(
+            status: Status(
+                state: state, startTime: startedAt?.description, endTime: endedAt?.description,
+                errorCode: errorCode, errorDetails: errorDescription),
+            localNode: localNode)
     }
 }
 

@@ -16,10 +16,13 @@ package struct BootstrapRequest: Codable, Sendable, Hashable {
     package struct Credentials: Codable, Sendable, Hashable {
         package var username: String?
         package var password: String?
+        /// `tarn1.…`, for a join. No reference system has it; there a join takes the administrator's password.
+        package var token: String?
 
-        package init(username: String?, password: String?) {
+        package init(username: String? = nil, password: String? = nil, token: String? = nil) {
             self.username = username
             self.password = password
+            self.token = token
         }
     }
 
@@ -49,26 +52,15 @@ package struct BootstrapRequest: Codable, Sendable, Hashable {
 
     package var action: String?
     package var cluster: Cluster?
-    /// The administrator to make. A join takes none: the token speaks for the node.
+    /// The administrator to make, or the token to join with.
     package var credentials: Credentials?
     package var node: Node?
-    /// `tarn1.…`, for a join.
-    package var joinToken: String?
 
-    private enum CodingKeys: String, CodingKey {
-        case action, cluster, credentials, node
-        case joinToken = "join_token"
-    }
-
-    package init(
-        action: String, cluster: Cluster?, credentials: Credentials? = nil, node: Node? = nil,
-        joinToken: String? = nil
-    ) {
+    package init(action: String, cluster: Cluster?, credentials: Credentials? = nil, node: Node? = nil) {
         self.action = action
         self.cluster = cluster
         self.credentials = credentials
         self.node = node
-        self.joinToken = joinToken
     }
 
     package static func create(name: String, email: String, password: String) -> BootstrapRequest {
@@ -78,6 +70,7 @@ package struct BootstrapRequest: Codable, Sendable, Hashable {
     }
 
     package static func join(addresses: [String], token: String) -> BootstrapRequest {
-        BootstrapRequest(action: "join_cluster", cluster: Cluster(nodes: addresses), joinToken: token)
+        BootstrapRequest(
+            action: "join_cluster", cluster: Cluster(nodes: addresses), credentials: Credentials(token: token))
     }
 }

@@ -1,0 +1,130 @@
+/// One operation of the API.
+package struct Route: Sendable, Hashable {
+    package enum Method: String, Sendable, CaseIterable {
+        case get = "GET"
+        case post = "POST"
+        case put = "PUT"
+        case delete = "DELETE"
+    }
+
+    package var method: Method
+    /// With `{name}` where a value goes: `/v1/bdbs/{uid}`.
+    package var path: String
+    package var summary: String
+    /// The reference system's name of the permission it takes; nil: any user, or nobody at all where `isOpen`.
+    package var permission: String?
+    /// Answered without credentials.
+    package var isOpen: Bool
+    /// Schemas in the OpenAPI document; nil: no body.
+    var request: String?
+    var response: String?
+
+    init(
+        _ method: Method, _ path: String, _ summary: String, permission: String? = nil, isOpen: Bool = false,
+        request: String? = nil, response: String? = nil
+    ) {
+        self.method = method
+        self.path = path
+        self.summary = summary
+        self.permission = permission
+        self.isOpen = isOpen
+        self.request = request
+        self.response = response
+    }
+}
+
+/// Every public operation. The OpenAPI document is made from it, permissions are looked up in it, and a test holds
+/// the server's router against it.
+package enum RouteTable {
+    package static let all: [Route] = bootstrap + cluster + databases + actions + users + tokens
+
+    /// The operation that a request is for; `path` as it came, without a query.
+    package static func match(_ method: Route.Method, _ path: String) -> Route? {
+        let parts = path.split(separator: "/")
+        let fitting = all.filter { $0.method == method && fits(parts, $0.path.split(separator: "/")) }
+        // `/v1/nodes/status` is not the node called `status`: the route with fewer values wins.
+        return fitting.min { $0.path.count { $0 == "{" } < $1.path.count { $0 == "{" } }
+    }
+
+    /// Methods that a path has, for `OPTIONS`; empty: there is no such path.
+    package static func methods(of path: String) -> [Route.Method] {
+        Route.Method.allCases.filter { match($0, path) != nil }
+    }
+
+    private static func fits(_ parts: [Substring], _ pattern: [Substring]) -> Bool {
+        parts.count == pattern.count
+            && zip(parts, pattern).allSatisfy { $1.hasPrefix("{") || $0 == $1 }
+    }
+
+    private static let bootstrap = [
+        Route(.get, "/v1/bootstrap", "State of this node on its way into a cluster", isOpen: true, response: "Bootstrap"),
+        Route(
+            .post, "/v1/bootstrap/{action}", "Start create_cluster or join_cluster; answers at once", isOpen: true,
+            request: "BootstrapRequest", response: "Bootstrap"),
+        Route(.get, "/v1/openapi.json", "This document", isOpen: true),
+    ]
+
+    private static let cluster = [
+        Route(.get, "/v1/cluster", "The cluster", permission: "view_cluster_info", response: "Cluster"),
+        Route(.get, "/v1/nodes", "All nodes", permission: "view_all_nodes_info", response: "Node[]"),
+        Route(
+            .get, "/v1/nodes/status", "State of all nodes, by uid", permission: "view_all_nodes_info",
+            response: "NodeStatus{}"),
+        Route(.get, "/v1/nodes/{uid}", "One node", permission: "view_node_info", response: "Node"),
+        Route(
+            .get, "/v1/nodes/{uid}/status", "State of one node", permission: "view_node_info",
+            response: "NodeStatus"),
+        Route(.get, "/v1/shards", "All shards", permission: "view_all_bdbs_info", response: "Shard[]"),
+        Route(.get, "/v1/shards/{uid}", "One shard", permission: "view_all_bdbs_info", response: "Shard"),
+        Route(.get, "/v1/endpoints", "All endpoints", permission: "view_all_bdbs_info", response: "Endpoint[]"),
+        Route(.get, "/v1/license", "The licence: always valid", permission: "view_license", response: "License"),
+    ]
+
+    private static let databases = [
+        Route(.get, "/v1/bdbs", "All databases", permission: "view_all_bdbs_info", response: "Database[]"),
+        Route(
+            .post, "/v1/bdbs", "Create a database", permission: "create_bdb", request: "DatabaseRequest",
+            response: "Database"),
+        Route(.get, "/v1/bdbs/{uid}", "One database", permission: "view_bdb_info", response: "Database"),
+        Route(
+            .put, "/v1/bdbs/{uid}", "Change a database; what is left out stays", permission: "update_bdb",
+            request: "DatabaseRequest", response: "Database"),
+        Route(.delete, "/v1/bdbs/{uid}", "Delete a database", permission: "delete_bdb", response: "Database"),
+        Route(
+            .get, "/v1/bdbs/{uid}/shards", "Shards of a database", permission: "view_bdb_info", response: "Shard[]"),
+    ]
+
+    private static let actions = ["v1", "v2"].flatMap { version in
+        [
+            Route(
+                .get, "/\(version)/actions", "Actions under way and ended", permission: "view_cluster_info",
+                response: "ActionList"),
+            Route(
+                .get, "/\(version)/actions/{uid}", "One action", permission: "view_cluster_info", response: "Action"),
+            Route(
+                .get, "/\(version)/actions/bdb/{uid}", "Actions of a database", permission: "view_bdb_info",
+                response: "ActionList"),
+        ]
+    }
+
+    private static let users = [
+        Route(.get, "/v1/users", "All users", permission: "view_all_users_info", response: "User[]"),
+        Route(.get, "/v1/users/{uid}", "One user", permission: "view_user_info", response: "User"),
+        Route(
+            .post, "/v1/users/authorize", "Exchange Basic credentials for an access token",
+            request: "AuthorizeRequest", response: "AuthorizeResponse"),
+        Route(
+            .post, "/v1/users/refresh_jwt", "Exchange an access token for a newer one", request: "AuthorizeRequest",
+            response: "AuthorizeResponse"),
+    ]
+
+    private static let tokens = [
+        Route(
+            .get, "/v1/join_tokens", "All join tokens, without their secrets", permission: "view_join_tokens",
+            response: "JoinToken[]"),
+        Route(
+            .post, "/v1/join_tokens", "Make a join token; its secret is shown once", permission: "manage_join_tokens",
+            request: "JoinTokenRequest", response: "JoinToken"),
+        Route(.delete, "/v1/join_tokens/{id}", "Revoke a join token", permission: "manage_join_tokens"),
+    ]
+}
