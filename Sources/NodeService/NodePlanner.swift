@@ -1,0 +1,242 @@
+import ClusterModel
+import ProxyControl
+import ShardControl
+
+/// Decides what this node does for a database. Pure: same configuration and observation, same plan.
+///
+/// ```
+///   adopt ─▶ observe ─▶ plan ─▶ execute ─┐      one pass; repeated until the plan is settled
+///              ▲                         │
+///              └──────── pause ◀─────────┘
+/// ```
+struct NodePlanner {
+    let node: NodeID
+    let address: String
+    let paths: NodePaths
+    let addresses: [NodeID: String]
+    /// Addresses of nodes that the cluster holds to be down: nothing there hands over any more.
+    let downAddresses: Set<String>
+
+    /// - Parameter wanted: Nil when the database is gone from the configuration.
+    func plan(_ wanted: DatabaseConfiguration?, epoch: Epoch, _ observed: NodeObservation) -> NodePlan {
+        guard let wanted, wanted.isWanted else { return removal(epoch: epoch, observed) }
+        var plan = NodePlan()
+        for shard in wanted.shards where shard.node == node {
+            self.plan(shard, of: wanted, observed, &plan)
+        }
+        let kept = Set(wanted.shards.lazy.filter { $0.node == node }.map(\.id))
+        for (id, shard) in observed.shards where !kept.contains(id) && shard.leavesTraces {
+            plan.shards[id] = [.remove]
+        }
+        planRoutes(wanted, observed, &plan)
+        return plan
+    }
+
+    func settings(of shard: ShardConfiguration, in database: DatabaseConfiguration) -> ShardSettings {
+        ShardSettings(
+            shard: shard.id, directory: paths.shardDirectory(shard.id), address: address, port: shard.port,
+            certificatePath: paths.nodeCertificate, privateKeyPath: paths.nodeKey,
+            authorityPath: paths.authorityCertificate, primary: primary(of: shard, in: database),
+            memoryLimit: database.policy.memoryLimitPerShard, eviction: database.policy.eviction,
+            // Both copies persist, though the reference system saves on the replica alone by default: then a crash of
+            // the replica's node followed by one of the primary's loses all. The price is a second fork's memory.
+            persistence: database.policy.persistence, secrets: database.secrets)
+    }
+
+    /// Where a replica gets its data from; nil for a primary.
+    private func primary(of shard: ShardConfiguration, in database: DatabaseConfiguration) -> ShardPeer? {
+        guard shard.role == .replica, let primary = database.primary(of: shard),
+            let host = addresses[primary.node]
+        else { return nil }
+        return ShardPeer(host: host, port: primary.port)
+    }
+}
+
+// MARK: - Shards
+
+extension NodePlanner {
+    private func plan(
+        _ shard: ShardConfiguration, of database: DatabaseConfiguration, _ observed: NodeObservation,
+        _ plan: inout NodePlan
+    ) {
+        let settings = settings(of: shard, in: database)
+        guard shard.role == .primary || settings.primary != nil else {
+            return plan.missing.append("shard \(shard.id): the address of its primary's node is unknown")
+        }
+        let observation = observed.shards[shard.id]
+        if observation?.isFailing == true {
+            plan.failures.append("shard \(shard.id) ends right after each start; see \(paths.log(of: shard.processName))")
+        }
+        switch observation?.process ?? .startable {
+        case .waiting(let reason):
+            plan.missing.append("shard \(shard.id) \(reason)")
+        case .startable:
+            plan.shards[shard.id] = start(shard, settings, isNew: database.status == .pending, observation)
+        case .running:
+            guard let information = observation?.information else {
+                return plan.missing.append("shard \(shard.id) doesn't answer yet")
+            }
+            let steps = steps(
+                shard, settings, information, observation?.configuration, observed.isPatienceOver, &plan.missing)
+            if !steps.isEmpty { plan.shards[shard.id] = steps }
+        }
+    }
+
+    private func start(
+        _ shard: ShardConfiguration, _ settings: ShardSettings, isNew: Bool, _ observation: ShardObservation?
+    ) -> [NodeStep] {
+        var steps: [NodeStep] = []
+        if observation?.configuration != ShardConfigurationFile.text(settings) {
+            steps.append(.writeConfiguration(settings))
+        }
+        if isNew, let primary = settings.primary { steps.append(.awaitPeer(primary)) }
+        return steps + [.start(shard.role)]
+    }
+
+    private func steps(
+        _ shard: ShardConfiguration, _ settings: ShardSettings, _ information: ShardInformation,
+        _ configuration: String?, _ isPatienceOver: Bool, _ missing: inout [String]
+    ) -> [NodeStep] {
+        // Redis takes no change of role while it reads its data.
+        guard !information.isLoading else {
+            missing.append("shard \(shard.id) is loading its data")
+            return []
+        }
+        var steps: [NodeStep] = []
+        switch (information.role, settings.primary) {
+        case (.primary, nil): break
+        case (.replica(let primary), nil):
+            guard mayPromote(information, over: primary, isPatienceOver) else {
+                missing.append("shard \(shard.id) waits for \(primary) to hand over")
+                return []
+            }
+            steps.append(.promote)
+        case (.primary, let primary?):
+            guard !information.isHandingOver else {
+                missing.append("shard \(shard.id) is handing over to \(primary)")
+                return []
+            }
+            let canHandOver = information.onlineReplicas.contains(primary) && !isPatienceOver
+            steps.append(canHandOver ? .handOver(to: primary) : .follow(primary))
+            // The file follows when the role has changed, not before.
+            if canHandOver { return steps }
+        case (.replica(let current), let primary?):
+            if current != primary {
+                steps.append(.follow(primary))
+            } else if !information.isLinkUp || information.isSynchronizing {
+                missing.append("shard \(shard.id) is not in sync with its primary at \(primary) yet")
+            }
+        }
+        if let configuration, configuration == ShardConfigurationFile.text(settings) { return steps }
+        let changes = ShardConfigurationFile.changes(from: configuration ?? "", to: settings)
+        if !changes.isEmpty { steps.append(.change(changes)) }
+        return steps + [.writeConfiguration(settings)]
+    }
+
+    /// A link that stands means that the old primary lives: it gets the chance to hand over without losing a write.
+    private func mayPromote(_ replica: ShardInformation, over primary: ShardPeer, _ isPatienceOver: Bool) -> Bool {
+        !replica.isLinkUp || isPatienceOver || downAddresses.contains(primary.host)
+    }
+}
+
+// MARK: - Routes
+
+extension NodePlanner {
+    func routes(of database: DatabaseConfiguration) -> DatabaseRoutes {
+        let routes = database.primaries.sorted { $0.slots.first < $1.slots.first }.map { shard in
+            let address: ShardAddress =
+                shard.node == node
+                ? .local(path: paths.shardSocket(shard.id))
+                : .remote(host: addresses[shard.node] ?? "", port: shard.port)
+            return ShardRoute(shard: shard.id, slots: shard.slots, address: address)
+        }
+        return DatabaseRoutes(
+            database: database.id, epoch: database.epoch, name: database.policy.name, listenHost: address,
+            port: database.endpoint.port, shards: routes, password: database.policy.password,
+            shardPassword: database.secrets.proxy, maximumConnections: database.policy.maximumConnections,
+            memoryLimitBytes: database.policy.memoryLimit.bytes)
+    }
+
+    private func planRoutes(
+        _ database: DatabaseConfiguration, _ observed: NodeObservation, _ plan: inout NodePlan
+    ) {
+        guard database.endpoint.nodes.contains(node) else {
+            return planRoutesRemoval(epoch: database.epoch, observed.routes, &plan)
+        }
+        let wanted = routes(of: database)
+        if observed.routes.routes != wanted {
+            if isReadyForRoutes(database, observed, plan) {
+                plan.routes = .set(wanted)
+            } else {
+                plan.missing.append("the endpoint waits for its shards")
+            }
+        } else if let refusal = observed.routes.refusal {
+            plan.failures.append("the proxy refuses the endpoint on \(address):\(wanted.port): \(refusal)")
+            plan.routes = .set(wanted)
+        } else if observed.routes.applied ?? .zero < database.epoch {
+            plan.missing.append("the proxy has not taken over the routes yet")
+        }
+    }
+
+    /// Routes never point where they would do worse than the ones before: at a primary that is a replica still, and
+    /// for a new database at nothing. Otherwise they don't wait: a shard that is down must not keep the routes of the
+    /// others from changing.
+    private func isReadyForRoutes(
+        _ database: DatabaseConfiguration, _ observed: NodeObservation, _ plan: NodePlan
+    ) -> Bool {
+        for shard in database.shards where shard.node == node {
+            let found = observed.shards[shard.id]
+            let steps = plan.shards[shard.id] ?? []
+            let isHandingOver = found?.information?.isHandingOver == true
+                || steps.contains { if case .handOver = $0 { true } else { false } }
+            if isHandingOver { return false }
+            guard shard.role == .primary else { continue }
+            if let information = found?.information {
+                if information.role != .primary && !steps.contains(.promote) { return false }
+                if information.isLoading && database.status == .pending { return false }
+            } else if database.status == .pending || found?.mayBeReplica == true {
+                return false
+            }
+        }
+        return true
+    }
+}
+
+// MARK: - Removal
+
+extension NodePlanner {
+    private func removal(epoch: Epoch, _ observed: NodeObservation) -> NodePlan {
+        var plan = NodePlan()
+        planRoutesRemoval(epoch: epoch, observed.routes, &plan)
+        for (id, shard) in observed.shards where shard.leavesTraces { plan.shards[id] = [.remove] }
+        return plan
+    }
+
+    private func planRoutesRemoval(epoch: Epoch, _ routes: RoutesObservation, _ plan: inout NodePlan) {
+        if routes.routes != nil {
+            plan.routes = .remove(epoch)
+        } else if routes.removal != nil {
+            plan.missing.append("the proxy has not confirmed that the endpoint is closed")
+        }
+    }
+}
+
+extension ShardObservation {
+    /// A process or files are there.
+    fileprivate var leavesTraces: Bool { process == .running || directoryExists }
+
+    /// It runs and can't be asked, and was last told to be a replica.
+    fileprivate var mayBeReplica: Bool {
+        process == .running && configuration.map(ShardConfigurationFile.isReplica) ?? true
+    }
+}
+
+extension DatabaseConfiguration {
+    /// Whether nodes should hold anything for it. A failed creation is taken back whole.
+    var isWanted: Bool { status != .deletePending && status != .creationFailed }
+}
+
+extension ShardConfiguration {
+    /// Name of its process for the watchdog.
+    var processName: String { ShardProcess.name(id) }
+}
