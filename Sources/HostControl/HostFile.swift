@@ -1,4 +1,5 @@
 import Glibc
+package import Primitives
 
 /// Whole small files and the atomic changes that an installation is made of.
 package enum HostFile {
@@ -101,6 +102,13 @@ package enum HostFile {
             if name != "." && name != ".." { names.append(name) }
         }
         return names.sorted()
+    }
+
+    /// Nil when there is no such file.
+    package static func modificationTime(_ path: String) -> WallTime? {
+        var information = stat()
+        guard stat(path, &information) == 0 else { return nil }
+        return WallTime(milliseconds: Int64(information.st_mtim.tv_sec) * 1000)
     }
 
     package static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }

@@ -52,7 +52,8 @@ package struct SharedLibraries: Sendable {
         return found
     }
 
-    private func locate(_ name: String) -> String? {
+    /// Where the loader would find a library; nil when it is not on this machine.
+    package func locate(_ name: String) -> String? {
         directories.lazy.map { "\($0)/\(name)" }.first { HostFile.exists($0) }
     }
 }

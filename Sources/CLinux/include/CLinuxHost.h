@@ -11,3 +11,12 @@ static inline int clinux_clock_is_synchronised(void) {
     int state = adjtimex(&request);
     return state < 0 ? -1 : state != TIME_ERROR;
 }
+
+#include <fcntl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+// Swaps two paths in one step (RENAME_EXCHANGE of <linux/fs.h>); 0, or -1 with errno.
+static inline int clinux_exchange(const char *one, const char *other) {
+    return (int)syscall(SYS_renameat2, AT_FDCWD, one, AT_FDCWD, other, 2u);
+}
