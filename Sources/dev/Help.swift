@@ -1,0 +1,25 @@
+enum Help {
+    static let text = """
+        swift run dev <verb>
+
+          up       from nothing to a cluster on loopback with real data in it; again: checks and repairs it
+                     --nodes N      how many nodes, 1 to 9 (3)
+                     --json         print the cluster as one JSON object on stdout; progress goes to stderr
+                     --yes          install Debian packages without asking
+                     --no-data      leave the sample data out
+          down     stop and remove the loopback cluster, its data included
+          status   what of it is running; --json as in `up`
+          test     build everything, then lint, unit, integration and system tests
+                     --quick        lint and the tests that need no processes
+                     --only NAME    only tests whose name contains NAME
+          lint     house rules that a machine can check
+          format   lay out the sources as lint wants them
+          bench    bench proxy: GET and SET through the endpoint against a plain redis-server
+          package  the release: .build/package/{tarn,tarn-<version>-linux-<arch>.tar.zst}
+          image    the node image `tarn-node`, from that package, with Docker
+
+        up, down, status and bench take --network 127.0.X (127.0.0) and --directory DIR (.build/cluster), so that
+        several clusters fit on one machine.
+        docs/development.md tells more.
+        """
+}

@@ -1,0 +1,52 @@
+import Glibc
+
+extension LoopbackCluster {
+    /// Nodes without a watchdog. It keeps all else, so where it lives the rest is its business.
+    var stoppedNodes: [Int] {
+        nodes.filter { NodeProcesses(prefix: prefix($0)).byProgram()["tarn-watchdog"] == nil }
+    }
+
+    /// Starts the watchdogs of stopped nodes, as the machine's init would.
+    func startStoppedNodes() throws {
+        for node in stoppedNodes {
+            Console.step("node \(node) is stopped: starting its watchdog")
+            let root = prefix(node)
+            let log = root + "/var/log/tarn/watchdog.log"
+            var spawn = Spawn(arguments: [root + "/opt/tarn/current/bin/tarn-watchdog", "--prefix", root])
+            spawn.descriptors = [
+                .open("/dev/null", O_RDONLY), .open(log, O_WRONLY | O_CREAT | O_APPEND),
+                .open(log, O_WRONLY | O_CREAT | O_APPEND),
+            ]
+            spawn.isDaemon = true
+            _ = try spawn.start()
+        }
+    }
+
+    /// Waits until every endpoint answers a PING.
+    ///
+    /// - Throws: ``Failure`` with the last thing that went wrong, after `limit`.
+    func waitUntilServing(limit: Duration) throws {
+        let deadline = ContinuousClock.now + limit
+        while true {
+            do {
+                for database in try description().databases { try ping(database.endpoint) }
+                return
+            } catch let failure as Failure where failure.code != .interrupted {
+                guard ContinuousClock.now < deadline else {
+                    throw Failure(.product, "not serving after \(limit.tenths) s: \(failure.message)")
+                }
+                Console.progress("waiting for the endpoints: \(failure.message)")
+                usleep(100_000)
+            }
+        }
+    }
+
+    func ping(_ endpoint: Endpoint) throws {
+        let client = try RESPClient(
+            host: endpoint.host, port: endpoint.port, password: endpoint.password, timeoutSeconds: 2)
+        let reply = try client.send([["PING"]])[0]
+        guard reply == .simple("PONG") else {
+            throw Failure(.product, "PING at \(endpoint.host):\(endpoint.port) gave \(reply)")
+        }
+    }
+}
