@@ -1,0 +1,50 @@
+/// Builds RESP2 replies and requests that the proxy makes itself. Not for what merely passes.
+package struct ReplyWriter {
+    package private(set) var bytes: [UInt8] = []
+
+    package init() {}
+
+    package mutating func raw(_ text: StaticString) {
+        bytes.append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+    }
+
+    package mutating func raw(_ other: some Sequence<UInt8>) { bytes.append(contentsOf: other) }
+
+    /// Line breaks would end the reply early, so they become blanks, as in Redis.
+    package mutating func error(_ text: String) {
+        bytes.append(UInt8(ascii: "-"))
+        bytes.append(contentsOf: text.utf8.map { $0 == 10 || $0 == 13 ? 32 : $0 })
+        raw("\r\n")
+    }
+
+    package mutating func simple(_ text: StaticString) {
+        raw("+")
+        raw(text)
+        raw("\r\n")
+    }
+
+    package mutating func integer(_ value: Int) { header(":", value) }
+    package mutating func array(_ count: Int) { header("*", count) }
+    package mutating func null() { raw("$-1\r\n") }
+
+    package mutating func bulk(_ content: some Collection<UInt8>) {
+        header("$", content.count)
+        bytes.append(contentsOf: content)
+        raw("\r\n")
+    }
+
+    package mutating func bulk(_ text: String) { bulk(text.utf8) }
+
+    package mutating func bulk(_ span: ByteSpan) { bulk(UnsafeBufferPointer(start: span.start, count: span.count)) }
+
+    package mutating func command(_ words: [String]) {
+        array(words.count)
+        for word in words { bulk(word) }
+    }
+
+    private mutating func header(_ mark: StaticString, _ value: Int) {
+        raw(mark)
+        bytes.append(contentsOf: String(value).utf8)
+        raw("\r\n")
+    }
+}
