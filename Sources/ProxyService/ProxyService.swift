@@ -1,1 +1,73 @@
-// Purpose of this target: see docs/architecture.md.
+import CLinux
+import Glibc
+import LocalSocket
+import Reactor
+
+/// The proxy of one node: event loops, and the control thread that feeds them routes.
+package struct TarnProxy {
+    /// The proxy could not start.
+    package struct StartError: Error, CustomStringConvertible {
+        package let description: String
+    }
+
+    private let prefix: String
+    private let loopCount: Int
+
+    /// - Parameters:
+    ///   - prefix: The node's prefix, `/` on a server.
+    ///   - loopCount: Event loops, 1...64. Nil: one for each processor that is online, at most 8.
+    package init(prefix: String, loopCount: Int?) {
+        self.prefix = prefix.hasSuffix("/") ? String(prefix.dropLast()) : prefix
+        self.loopCount = loopCount ?? min(8, max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+    }
+
+    /// Serves until SIGTERM or SIGINT, then lets sessions finish (5 s at most) and returns.
+    ///
+    /// Blocks the calling thread, which becomes the control thread.
+    /// - Throws: ``StartError`` when the control socket can't be made.
+    package func run() throws(StartError) {
+        signal(SIGPIPE, SIG_IGN)
+        raiseDescriptorLimit()
+        let signals = clinux_signal_descriptor()  // Before any thread is made: they inherit the mask.
+        let path = prefix + "/run/tarn/proxy.sock"
+        makeDirectories(prefix + "/run/tarn")
+        let listener: Int32
+        do {
+            listener = try LocalSocket.listen(path: path)
+        } catch {
+            throw StartError(description: "\(error); is another proxy running with this prefix?")
+        }
+        let replies = Mailbox<LoopReply>()
+        let mailboxes = (0..<loopCount).map { _ in Mailbox<LoopMessage>() }
+        let credentials = NodeCredentials(prefix: prefix)
+        let count = loopCount
+        let threads = mailboxes.enumerated().map { index, mailbox in
+            LoopThread {
+                let worker = UnsafeMutablePointer<Worker>.allocate(capacity: 1)
+                worker.initialize(
+                    to: Worker(
+                        index: index, loopCount: count, mailbox: mailbox, control: replies, credentials: credentials))
+                worker.pointee.run()
+            }
+        }
+        ControlServer(listener: listener, signals: signals, loops: mailboxes, replies: replies).run()
+        unlink(path)
+        for mailbox in mailboxes { mailbox.post(.stop) }
+        for thread in threads { thread.join() }
+    }
+
+    private func raiseDescriptorLimit() {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+        limit.rlim_cur = limit.rlim_max
+        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    }
+
+    private func makeDirectories(_ path: String) {
+        var built = ""
+        for component in path.split(separator: "/") {
+            built += "/" + component
+            mkdir(built, 0o755)
+        }
+    }
+}

@@ -1,1 +1,40 @@
-print("tarn-proxy")
+import Glibc
+import Primitives
+import ProxyService
+
+let usage = """
+    usage: tarn-proxy [--prefix DIR] [--threads N] [--version]
+
+      --prefix DIR   where the node's files are (default /)
+      --threads N    event loops, 1-64 (default: processors online, at most 8)
+    """
+
+func stop(_ text: String, _ status: Int32) -> Never {
+    let line = Array((text + "\n").utf8)
+    _ = line.withUnsafeBytes { write(status == 0 ? 1 : 2, $0.baseAddress, $0.count) }
+    exit(status)
+}
+
+var prefix = "/"
+var threads: Int?
+var arguments = CommandLine.arguments.dropFirst()
+while let argument = arguments.popFirst() {
+    switch argument {
+    case "--prefix":
+        guard let value = arguments.popFirst() else { stop("--prefix needs a directory", 64) }
+        prefix = value
+    case "--threads":
+        guard let value = arguments.popFirst().flatMap({ Int($0) }), (1...64).contains(value) else {
+            stop("--threads needs a number from 1 to 64", 64)
+        }
+        threads = value
+    case "--version": stop("tarn-proxy \(ReleaseVersion.current)", 0)
+    case "--help", "-h": stop(usage, 0)
+    default: stop("unknown option \(argument)\n\n\(usage)", 64)
+    }
+}
+do {
+    try TarnProxy(prefix: prefix, loopCount: threads).run()
+} catch {
+    stop("tarn-proxy: \(error)", 1)
+}

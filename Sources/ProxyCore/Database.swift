@@ -1,0 +1,109 @@
+package import ClusterModel
+package import ProxyControl
+package import RESP
+package import Synchronization
+
+package typealias DatabasePointer = UnsafeMutablePointer<Database>
+package typealias ShardPointer = UnsafeMutablePointer<Shard>
+
+/// Routes of one database as of one epoch. Immutable, shared by all loops, freed when the last one has moved on.
+package final class RouteTable: @unchecked Sendable {
+    package let routes: DatabaseRoutes
+    /// Index of the shard of each of the 16384 slots; nil when there is one shard.
+    package let slots: UnsafeMutablePointer<UInt16>?
+    package let password: [UInt8]
+    package let shared: DatabaseShared
+
+    /// - Returns: Nil when the shards don't cover the slots exactly.
+    package init?(_ routes: DatabaseRoutes, shared: DatabaseShared) {
+        guard Self.isComplete(routes.shards) else { return nil }
+        self.routes = routes
+        self.shared = shared
+        password = Array(routes.password.utf8)
+        if routes.shards.count == 1 {
+            slots = nil
+        } else {
+            let table = UnsafeMutablePointer<UInt16>.allocate(capacity: HashSlot.count)
+            for (index, route) in routes.shards.enumerated() {
+                for slot in route.slots.first...route.slots.last { table[Int(slot)] = UInt16(index) }
+            }
+            slots = table
+        }
+    }
+
+    deinit { slots?.deallocate() }
+
+    private static func isComplete(_ shards: [ShardRoute]) -> Bool {
+        var next = 0
+        for shard in shards.sorted(by: { $0.slots.first < $1.slots.first }) {
+            guard Int(shard.slots.first) == next else { return false }
+            next = Int(shard.slots.last) + 1
+        }
+        return next == HashSlot.count && shards.count <= 1024
+    }
+}
+
+/// What all loops share about a database for as long as it lives; touched when a connection comes or goes.
+package final class DatabaseShared: Sendable {
+    package let connections = Atomic<Int>(0)
+    package init() {}
+}
+
+/// One loop's view of one database.
+package struct Database {
+    package var table: RouteTable
+    /// From `table`, by pointer, for the request path.
+    package var slots: UnsafeMutablePointer<UInt16>?
+    package var upstreams: UnsafeMutablePointer<UpstreamPointer>
+    package var shards: UnsafeMutablePointer<ShardPointer>
+    package var shardCount: Int
+    /// Commands up to this ``CommandInfo/tier`` need no closer look.
+    package var passingTier: UInt8
+    package var isRemoved = false
+    package var listener: Int32 = -1
+    package var sessionCount = 0
+    package var firstSession: SessionPointer?
+    package var statistics: DatabaseStatistics
+    package var learned: CommandTable?
+    /// Next shard for what any shard can answer.
+    package var nextShard = 0
+
+    package init(
+        table: RouteTable, upstreams: UnsafeMutablePointer<UpstreamPointer>,
+        shards: UnsafeMutablePointer<ShardPointer>
+    ) {
+        self.table = table
+        self.upstreams = upstreams
+        self.shards = shards
+        slots = table.slots
+        shardCount = table.routes.shards.count
+        passingTier = shardCount == 1 ? 1 : 0
+        statistics = DatabaseStatistics(database: table.routes.database)
+    }
+}
+
+/// One loop's view of one shard of a database: its shared upstream and the idle ones for lending.
+package struct Shard {
+    package var identifier: ShardID
+    package var address: ShardAddress
+    package var password: String
+    package var database: DatabasePointer
+    package var idle: PointerList<Upstream>
+    /// Every upstream of this shard, the shared one included.
+    package var all: PointerList<Upstream>
+    package var isRetired = false
+    /// Lives as long as the shard; set right after it is made.
+    package var shared: UpstreamPointer?
+
+    /// Idle connections kept for large requests and blocking commands.
+    package static let maximumIdle = 64
+
+    package init(identifier: ShardID, address: ShardAddress, password: String, database: DatabasePointer) {
+        self.identifier = identifier
+        self.address = address
+        self.password = password
+        self.database = database
+        idle = PointerList(capacity: 8)
+        all = PointerList(capacity: 8)
+    }
+}

@@ -1,0 +1,64 @@
+package import RESP
+
+/// A request that went to several shards, or whose reply the proxy has to change: collects the parts, then makes one reply.
+package final class Gather {
+    package enum Merge {
+        /// Element `i` comes from the next element of part `owners[i]`.
+        case elements(owners: [UInt16])
+        case sum, allOK, list, anyValue
+        case info(InfoFacts)
+        /// Rewrites the cursor of the shard's reply.
+        case scan(shard: Int, shardCount: Int)
+        /// `SCRIPT EXISTS`: element-wise AND.
+        case every
+        case slowlog
+        /// The shard's description of a command this loop doesn't know.
+        case learn
+        /// The reply of the first shard stands for all; an error of any wins.
+        case first
+    }
+
+    package let session: SessionPointer
+    package let sequence: UInt32
+    package let merge: Merge
+    package private(set) var parts: [[UInt8]]
+    package private(set) var missing: Int
+    private var byteCount = 0
+    /// Above this a merged reply is refused: it would have to be held whole.
+    package static let maximumBytes = 512 << 20
+
+    package init(session: SessionPointer, sequence: UInt32, merge: Merge, partCount: Int) {
+        self.session = session
+        self.sequence = sequence
+        self.merge = merge
+        parts = Array(repeating: [], count: partCount)
+        missing = partCount
+    }
+
+    package func add(_ part: Int, _ bytes: Bytes, _ count: Int) {
+        byteCount += count
+        if byteCount <= Self.maximumBytes {
+            parts[part].append(contentsOf: UnsafeBufferPointer(start: bytes, count: count))
+        }
+    }
+
+    /// A part that failed on the way.
+    package func replace(_ part: Int, _ bytes: Bytes, _ count: Int) {
+        parts[part] = Array(UnsafeBufferPointer(start: bytes, count: count))
+    }
+
+    /// - Returns: True when this was the last part.
+    package func finishPart() -> Bool {
+        missing -= 1
+        return missing == 0
+    }
+
+    package func reply(random: UInt64) -> [UInt8] {
+        if byteCount > Self.maximumBytes {
+            var writer = ReplyWriter()
+            writer.error("ERR the merged reply is larger than 512 MiB; ask for fewer keys at once")
+            return writer.bytes
+        }
+        return ReplyMerger.merge(parts, merge, random: random)
+    }
+}

@@ -1,0 +1,91 @@
+/// A request that was given to an upstream and has no reply yet.
+@usableFromInline package struct Pending {
+    @usableFromInline package enum Kind: UInt8 {
+        /// The reply goes to a session as it is.
+        case session
+        /// The reply is one part of a ``Gather``.
+        case part
+        /// The reply to the proxy's own AUTH.
+        case login
+        /// A reply nobody waits for: QUEUED within a block sent as a whole.
+        case discard
+    }
+
+    /// A session or a retained gather; nil for the other kinds.
+    @usableFromInline package var target: UnsafeMutableRawPointer?
+    @usableFromInline package var sequence: UInt32
+    /// Length of the request as sent: tells after a loss which requests had left.
+    @usableFromInline package var byteCount: UInt32
+    @usableFromInline package var part: UInt16
+    @usableFromInline package var kind: Kind
+    @usableFromInline package var isWrite: Bool
+
+    @inlinable @inline(__always)
+    package init(
+        target: UnsafeMutableRawPointer?, sequence: UInt32, byteCount: Int, part: UInt16 = 0, kind: Kind,
+        isWrite: Bool
+    ) {
+        self.target = target
+        self.sequence = sequence
+        self.byteCount = UInt32(truncatingIfNeeded: byteCount)
+        self.part = part
+        self.kind = kind
+        self.isWrite = isWrite
+    }
+}
+
+/// First in, first out: replies come in the order of the requests.
+@usableFromInline package struct PendingQueue {
+    @usableFromInline var items: UnsafeMutablePointer<Pending>?
+    @usableFromInline var mask = -1
+    @usableFromInline var head = 0
+    @usableFromInline var tail = 0
+
+    package init() {}
+
+    @inlinable @inline(__always) package var count: Int { tail &- head }
+    @inlinable @inline(__always) package var isEmpty: Bool { tail == head }
+
+    @inlinable @inline(__always)
+    package mutating func append(_ pending: Pending) {
+        if count > mask { grow() }
+        items.unsafelyUnwrapped[tail & mask] = pending
+        tail &+= 1
+    }
+
+    /// The proxy's own login, which overtakes everything that waits.
+    package mutating func prepend(_ pending: Pending) {
+        if count > mask { grow() }
+        head &-= 1
+        items.unsafelyUnwrapped[head & mask] = pending
+    }
+
+    /// - Precondition: Not empty.
+    @inlinable @inline(__always)
+    package mutating func removeFirst() -> Pending {
+        let pending = items.unsafelyUnwrapped[head & mask]
+        head &+= 1
+        return pending
+    }
+
+    @inlinable package subscript(index: Int) -> Pending { items.unsafelyUnwrapped[(head &+ index) & mask] }
+
+    @inline(never) @usableFromInline
+    mutating func grow() {
+        let capacity = max(64, (mask + 1) * 2)
+        let larger = UnsafeMutablePointer<Pending>.allocate(capacity: capacity)
+        for index in head..<tail { larger[index & (capacity - 1)] = items!.advanced(by: index & mask).pointee }
+        items?.deallocate()
+        items = larger
+        mask = capacity - 1
+    }
+
+    package mutating func deallocate() {
+        items?.deallocate()
+        self = PendingQueue()
+    }
+}
+
+extension PendingQueue {
+    package mutating func removeLast(_ count: Int) { tail &-= count }
+}

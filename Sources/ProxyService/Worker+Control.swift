@@ -1,0 +1,165 @@
+import ClusterModel
+import Glibc
+import ProxyControl
+import ProxyCore
+import RESP
+import Reactor
+
+/// Databases come, change and go, in the words of the control thread.
+extension Worker {
+    private static let stopLimitMilliseconds = 5000
+
+    mutating func takeMessages() {
+        for message in mailbox.takeAll() {
+            switch message {
+            case .apply(let table, let listener, let operation):
+                apply(table, listener)
+                control.post(LoopReply(operation: operation))
+            case .remove(let identifier, let operation):
+                remove(identifier)
+                control.post(LoopReply(operation: operation))
+            case .report(let operation):
+                let statistics = databases.values.map { database in
+                    var statistics = database.pointee.statistics
+                    statistics.connections = UInt64(database.pointee.sessionCount)
+                    return statistics
+                }
+                control.post(LoopReply(operation: operation, statistics: statistics))
+            case .stop: stop()
+            }
+        }
+    }
+
+    private mutating func apply(_ table: RouteTable, _ listener: LoopMessage.Listener) {
+        let identifier = table.routes.database.rawValue
+        let database: DatabasePointer
+        if let known = databases[identifier] {
+            database = known
+            change(database, table)
+        } else {
+            database = DatabasePointer.allocate(capacity: 1)
+            let arrays = makeShards(database, table, known: [])
+            database.initialize(to: Database(table: table, upstreams: arrays.upstreams, shards: arrays.shards))
+            databases[identifier] = database
+        }
+        switch listener {
+        case .keep: break
+        case .close: closeListener(database)
+        case .replace(let descriptor):
+            closeListener(database)
+            database.pointee.listener = descriptor
+            poller.add(source: descriptor, tag: .listener, database)
+        }
+    }
+
+    /// New requests go by the new table at once. Upstreams of shards that stay are kept; the others finish what they were
+    /// asked, and what was not sent yet moves to where it belongs now.
+    private mutating func change(_ database: DatabasePointer, _ table: RouteTable) {
+        let old = (0..<database.pointee.shardCount).map { database.pointee.shards[$0] }
+        let arrays = makeShards(database, table, known: old)
+        database.pointee.upstreams.deallocate()
+        database.pointee.shards.deallocate()
+        database.pointee.table = table
+        database.pointee.slots = table.slots
+        database.pointee.upstreams = arrays.upstreams
+        database.pointee.shards = arrays.shards
+        database.pointee.shardCount = table.routes.shards.count
+        database.pointee.passingTier = table.slots == nil ? 1 : 0
+        database.pointee.nextShard = 0
+        let kept = (0..<database.pointee.shardCount).map { arrays.shards[$0] }
+        for shard in old where !kept.contains(shard) { retire(shard) }
+    }
+
+    private mutating func makeShards(
+        _ database: DatabasePointer, _ table: RouteTable, known: [ShardPointer]
+    ) -> (upstreams: UnsafeMutablePointer<UpstreamPointer>, shards: UnsafeMutablePointer<ShardPointer>) {
+        let routes = table.routes
+        let count = routes.shards.count
+        let upstreams = UnsafeMutablePointer<UpstreamPointer>.allocate(capacity: count)
+        let shards = UnsafeMutablePointer<ShardPointer>.allocate(capacity: count)
+        for (index, route) in routes.shards.enumerated() {
+            let same = known.first { shard in
+                shard.pointee.identifier == route.shard && shard.pointee.address == route.address
+                    && shard.pointee.password == routes.shardPassword
+            }
+            let shard = same ?? makeShard(database, route, routes.shardPassword)
+            shards[index] = shard
+            upstreams[index] = shard.pointee.shared.unsafelyUnwrapped
+        }
+        return (upstreams, shards)
+    }
+
+    private mutating func makeShard(
+        _ database: DatabasePointer, _ route: ShardRoute, _ password: String
+    ) -> ShardPointer {
+        let shard = ShardPointer.allocate(capacity: 1)
+        shard.initialize(
+            to: Shard(identifier: route.shard, address: route.address, password: password, database: database))
+        let shared = makeUpstream(shard, isShared: true)
+        shard.pointee.shared = shared
+        return shard
+    }
+
+    private mutating func retire(_ shard: ShardPointer) {
+        shard.pointee.isRetired = true
+        var index = shard.pointee.all.count - 1
+        while index >= 0 {
+            let upstream = shard.pointee.all[index]
+            upstream.pointee.isRetired = true
+            // A lent one stays with its session until that gives it back.
+            if upstream.pointee.owner == nil { reroute(upstream) }
+            index -= 1
+            index = min(index, shard.pointee.all.count - 1)
+        }
+        // The few hundred bytes of a retired shard stay until the process ends; its connections and buffers go.
+    }
+
+    private mutating func remove(_ identifier: DatabaseID) {
+        guard let database = databases.removeValue(forKey: identifier.rawValue) else { return }
+        closeListener(database)
+        database.pointee.isRemoved = true
+        while let session = database.pointee.firstSession { close(session) }
+        for index in 0..<database.pointee.shardCount {
+            let shard = database.pointee.shards[index]
+            while shard.pointee.all.count > 0 { abandon(shard.pointee.all[0]) }
+        }
+        removedDatabases.append(database)
+    }
+
+    /// After the burial nothing names the removed databases any more.
+    mutating func freeRemovedDatabases() {
+        for database in removedDatabases {
+            for index in 0..<database.pointee.shardCount {
+                let shard = database.pointee.shards[index]
+                shard.pointee.all.deallocate()
+                shard.pointee.idle.deallocate()
+                shard.deinitialize(count: 1)
+                shard.deallocate()
+            }
+            database.pointee.upstreams.deallocate()
+            database.pointee.shards.deallocate()
+            database.pointee.learned?.deallocate()
+            database.deinitialize(count: 1)
+            database.deallocate()
+        }
+        removedDatabases = []
+    }
+
+    private mutating func closeListener(_ database: DatabasePointer) {
+        if database.pointee.listener >= 0 { Glibc.close(database.pointee.listener) }
+        database.pointee.listener = -1
+    }
+
+    private mutating func stop() {
+        isStopping = true
+        stopDeadline = MonotonicClock.milliseconds() + Self.stopLimitMilliseconds
+        for database in databases.values {
+            closeListener(database)
+            var session = database.pointee.firstSession
+            while let current = session {
+                session = current.pointee.next
+                closeWhenDone(current)
+            }
+        }
+    }
+}

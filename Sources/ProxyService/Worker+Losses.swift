@@ -1,0 +1,258 @@
+import Glibc
+import ProxyCore
+import RESP
+import Reactor
+
+/// What happens when a shard can't be reached, goes away, or leaves the routes.
+///
+/// A request that was not sent waits for a new connection or a new route, five seconds at most. One that was sent and not
+/// answered gets an error that says whether it may have been applied.
+extension Worker {
+    static let waitLimitMilliseconds = 5000
+    private static let maximumBackoffMilliseconds = 250
+
+    /// The connection is gone.
+    mutating func lose(_ upstream: UpstreamPointer) {
+        if upstream.pointee.isDead { return }
+        disconnect(upstream)
+        if upstream.pointee.isStreamingReply {
+            // Half a reply has left already; nothing can repair that client's stream.
+            upstream.pointee.isStreamingReply = false
+            fail(upstream.pointee.streamed, "ERR upstream connection lost", endsSession: true)
+            if upstream.pointee.isDead { return }  // It was that session's own.
+        }
+        pool.release(&upstream.pointee.rest)
+        let kept = splitUnsent(upstream)
+        let stream = kept.bytes
+        var unsent: [Pending] = []
+        for index in (upstream.pointee.pending.count - kept.count)..<upstream.pointee.pending.count {
+            unsent.append(upstream.pointee.pending[index])
+        }
+        let sent = upstream.pointee.pending.count - kept.count
+        for _ in 0..<sent { fail(upstream.pointee.pending.removeFirst()) }
+        pool.release(&upstream.pointee.output)
+        if unsent.isEmpty {
+            if let owner = upstream.pointee.owner { detach(owner, from: upstream) }
+            upstream.pointee.state = .idle
+            if upstream.pointee.isBlocked {
+                upstream.pointee.isBlocked = false
+                wakeBlocked()
+            }
+            if !upstream.pointee.isShared || upstream.pointee.isRetired { destroy(upstream) }
+            return
+        }
+        pool.append(&upstream.pointee.output, stream)
+        if upstream.pointee.isRetired { return reroute(upstream) }
+        backOff(upstream)
+    }
+
+    private mutating func disconnect(_ upstream: UpstreamPointer) {
+        if let connection = upstream.pointee.tls { tls.close(connection) }
+        upstream.pointee.tls = nil
+        if upstream.pointee.descriptor >= 0 { Glibc.close(upstream.pointee.descriptor) }
+        upstream.pointee.descriptor = -1
+        upstream.pointee.state = .idle
+    }
+
+    /// The requests at the tail of the stream of which no byte has left. The login is never among them.
+    private func splitUnsent(_ upstream: UpstreamPointer) -> (count: Int, bytes: [UInt8]) {
+        let unsentBytes = upstream.pointee.output.count
+        var count = 0
+        var byteCount = 0
+        var index = upstream.pointee.pending.count - 1
+        while index >= 0 {
+            let pending = upstream.pointee.pending[index]
+            // A long command in pieces is not repeated: its first pieces are gone.
+            if pending.kind == .login || pending.byteCount == UInt32.max { break }
+            if byteCount + Int(pending.byteCount) > unsentBytes { break }
+            if pending.byteCount == 0 && count == 0 { break }
+            byteCount += Int(pending.byteCount)
+            count += 1
+            index -= 1
+        }
+        guard byteCount > 0 else { return (0, []) }
+        let start = upstream.pointee.output.first + (unsentBytes - byteCount)
+        return (count, Array(UnsafeBufferPointer(start: start, count: byteCount)))
+    }
+
+    /// Tries again later: soon at first, then at most four times a second.
+    mutating func backOff(_ upstream: UpstreamPointer) {
+        let now = MonotonicClock.milliseconds()
+        let delay = upstream.pointee.backoffMilliseconds
+        upstream.pointee.backoffMilliseconds = min(Self.maximumBackoffMilliseconds, max(5, delay * 2))
+        upstream.pointee.state = .waiting
+        upstream.pointee.retryAt = now + delay
+        if upstream.pointee.waitingSince == 0 { upstream.pointee.waitingSince = now }
+        listForTime(upstream)
+    }
+
+    mutating func listForTime(_ upstream: UpstreamPointer) {
+        if upstream.pointee.isListedForTime { return }
+        upstream.pointee.isListedForTime = true
+        timedUpstreams.append(upstream)
+    }
+
+    /// Milliseconds to the next deadline, -1 for none.
+    func timeout() -> Int {
+        var next = Int.max
+        for index in 0..<timedUpstreams.count { next = min(next, deadline(timedUpstreams[index])) }
+        if isStopping { next = min(next, stopDeadline) }
+        return next == Int.max ? -1 : max(0, next - MonotonicClock.milliseconds())
+    }
+
+    private func deadline(_ upstream: UpstreamPointer) -> Int {
+        let wait = upstream.pointee.waitingSince > 0 ? upstream.pointee.waitingSince + Self.waitLimitMilliseconds : .max
+        switch upstream.pointee.state {
+        case .waiting: return min(wait, upstream.pointee.retryAt)
+        case .connecting: return min(wait, upstream.pointee.connectDeadline)
+        case .idle, .ready: return Int.max
+        }
+    }
+
+    mutating func checkTimes() {
+        let now = MonotonicClock.milliseconds()
+        var index = 0
+        while index < timedUpstreams.count {
+            let upstream = timedUpstreams[index]
+            if !upstream.pointee.isDead { checkTime(upstream, now) }
+            let isSettled = upstream.pointee.state == .ready || upstream.pointee.state == .idle
+            if upstream.pointee.isDead || isSettled {
+                upstream.pointee.waitingSince = 0
+                upstream.pointee.isListedForTime = false
+                timedUpstreams.remove(upstream)
+            } else {
+                index += 1
+            }
+        }
+    }
+
+    private mutating func checkTime(_ upstream: UpstreamPointer, _ now: Int) {
+        let since = upstream.pointee.waitingSince
+        switch upstream.pointee.state {
+        case .idle, .ready: return
+        case .waiting, .connecting:
+            if since > 0 && now - since >= Self.waitLimitMilliseconds {
+                upstream.pointee.waitingSince = 0
+                failAll(upstream, "ERR the shard could not be reached for 5 seconds, the command was not sent")
+                return lose(upstream)
+            }
+        }
+        if upstream.pointee.state == .connecting && now >= upstream.pointee.connectDeadline { return lose(upstream) }
+        if upstream.pointee.state == .waiting && now >= upstream.pointee.retryAt { connect(upstream) }
+    }
+
+    // MARK: Failing requests
+
+    /// Answers everything that waits in an upstream with one error; nothing of it is sent any more.
+    mutating func failAll(_ upstream: UpstreamPointer, _ text: String) {
+        pool.release(&upstream.pointee.output)
+        while !upstream.pointee.pending.isEmpty { fail(upstream.pointee.pending.removeFirst(), text) }
+    }
+
+    private mutating func fail(_ pending: Pending) {
+        fail(
+            pending,
+            pending.isWrite
+                ? "ERR upstream connection lost, the write may or may not have been applied"
+                : "ERR upstream connection lost, try again")
+    }
+
+    private mutating func fail(_ pending: Pending, _ text: String, endsSession: Bool = false) {
+        var writer = ReplyWriter()
+        writer.error(text)
+        switch pending.kind {
+        case .login, .discard: break
+        case .session:
+            let session = pending.target.unsafelyUnwrapped.assumingMemoryBound(to: Session.self)
+            if endsSession && !session.pointee.isDead { close(session) }
+            deliver(session, pending.sequence, writer.bytes)
+        case .part:
+            let reference = Unmanaged<Gather>.fromOpaque(pending.target.unsafelyUnwrapped)
+            let gather = reference.takeUnretainedValue()
+            var bytes = writer.bytes
+            bytes.withUnsafeMutableBufferPointer { gather.replace(Int(pending.part), $0.baseAddress!, $0.count) }
+            if gather.finishPart() { complete(gather) }
+            reference.release()
+        }
+    }
+
+    // MARK: Leaving
+
+    /// Nobody wants this upstream's replies any more: close it in whatever state it is.
+    mutating func abandon(_ upstream: UpstreamPointer) {
+        if upstream.pointee.isDead { return }
+        upstream.pointee.owner = nil
+        disconnect(upstream)
+        if upstream.pointee.isStreamingReply {
+            upstream.pointee.isStreamingReply = false
+            fail(upstream.pointee.streamed, "ERR upstream connection lost", endsSession: true)
+        }
+        failAll(upstream, "ERR upstream connection lost")
+        destroy(upstream)
+    }
+
+    /// - Precondition: Nothing is pending.
+    mutating func destroy(_ upstream: UpstreamPointer) {
+        if upstream.pointee.isDead { return }
+        disconnect(upstream)
+        upstream.pointee.isDead = true
+        pool.release(&upstream.pointee.output)
+        pool.release(&upstream.pointee.rest)
+        upstream.pointee.pending.deallocate()
+        upstream.pointee.shard.pointee.all.remove(upstream)
+        upstream.pointee.shard.pointee.idle.remove(upstream)
+        if upstream.pointee.isListedForTime { timedUpstreams.remove(upstream) }
+        if upstream.pointee.isBlocked { wakeBlocked() }
+        upstreamGraves.append(upstream)
+    }
+
+    /// The session's own upstream is gone under it.
+    private mutating func detach(_ session: SessionPointer, from upstream: UpstreamPointer) {
+        upstream.pointee.owner = nil
+        if session.pointee.streamUpstream == upstream { session.pointee.streamUpstream = nil }
+        if session.pointee.pinned == upstream { session.pointee.pinned = nil }
+        if session.pointee.mode.contains(.subscriber) { close(session) }
+    }
+
+    /// The shard left the routes: what was not sent goes where the new routes say; what was sent is answered here.
+    mutating func reroute(_ upstream: UpstreamPointer) {
+        let kept = splitUnsent(upstream)
+        var moved: [Pending] = []
+        for index in (upstream.pointee.pending.count - kept.count)..<upstream.pointee.pending.count {
+            moved.append(upstream.pointee.pending[index])
+        }
+        upstream.pointee.pending.removeLast(kept.count)
+        upstream.pointee.output.end -= kept.bytes.count
+        if upstream.pointee.output.isEmpty { pool.release(&upstream.pointee.output) }
+        let database = upstream.pointee.shard.pointee.database
+        var bytes = kept.bytes + [UInt8](repeating: 0, count: scanSlackBytes)
+        bytes.withUnsafeMutableBufferPointer { buffer in
+            var offset = 0
+            var first = 0
+            for (index, pending) in moved.enumerated() where pending.byteCount > 0 {
+                let start = buffer.baseAddress! + offset
+                let target = route(database, start, Int(pending.byteCount))
+                for entry in moved[first...index] { target.pointee.pending.append(entry) }
+                send(target, start, Int(pending.byteCount))
+                offset += Int(pending.byteCount)
+                first = index + 1
+            }
+        }
+        if upstream.pointee.pending.isEmpty && upstream.pointee.owner == nil { destroy(upstream) }
+    }
+
+    /// The shared upstream for a request (or a block of requests) that was routed before.
+    private func route(_ database: DatabasePointer, _ bytes: Bytes, _ count: Int) -> UpstreamPointer {
+        var index = 0
+        var command = ScannedCommand()
+        while index < count, scanCommand(bytes + index, count - index, &command) == .complete {
+            if let entry = find(database, bytes + (index + command.nameOffset), command.nameCount),
+                case .slot(let slot) = KeyExtractor.slot(bytes + index, command, entry.pointee, hasher)
+            {
+                return database.pointee.upstreams[database.pointee.slots.map { Int($0[slot]) } ?? 0]
+            }
+            index += command.byteCount
+        }
+        return database.pointee.upstreams[0]
+    }
+}

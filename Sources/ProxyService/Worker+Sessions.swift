@@ -1,0 +1,256 @@
+import CLinux
+import Glibc
+import ProxyCore
+import RESP
+import Reactor
+
+/// Life of client connections: accept, read, park and resume, close.
+extension Worker {
+    /// Unsent replies beyond which nothing more is read from a client.
+    static let backlogLimit = 1 << 20
+    /// Unsent replies beyond which a client is cut off.
+    static let outputLimit = 256 << 20
+    /// Same for messages that a subscriber did not ask for one by one (Redis: 32 MiB).
+    static let subscriberOutputLimit = 32 << 20
+    /// Half a command that has to be held whole (MSET over shards, EVAL) at most.
+    static let inputLimit = 512 << 20
+    private static let readsPerTurn = 4
+    private static let acceptsPerTurn = 64
+
+    mutating func accept(_ database: DatabasePointer) {
+        for _ in 0..<Self.acceptsPerTurn {
+            if database.pointee.listener < 0 { return }
+            let descriptor = Sockets.accept(database.pointee.listener)
+            if descriptor < 0 {
+                if descriptor == -EMFILE || descriptor == -ENFILE { refuseOne(database.pointee.listener) }
+                return
+            }
+            open(descriptor, database)
+        }
+    }
+
+    /// Out of descriptors: without this the listener would stay readable and the loop would spin.
+    private mutating func refuseOne(_ listener: Int32) {
+        Glibc.close(reserveDescriptor)
+        let descriptor = Sockets.accept(listener)
+        if descriptor >= 0 { Glibc.close(descriptor) }
+        reserveDescriptor = clinux_eventfd()
+    }
+
+    private mutating func open(_ descriptor: Int32, _ database: DatabasePointer) {
+        let table = database.pointee.table
+        let connections = table.shared.connections.add(1, ordering: .relaxed).newValue
+        let limit = table.routes.maximumConnections
+        if limit > 0 && connections > limit {
+            table.shared.connections.subtract(1, ordering: .relaxed)
+            var refusal = Array("-ERR max number of clients reached\r\n".utf8)
+            _ = refusal.withUnsafeMutableBufferPointer { Sockets.send(descriptor, $0.baseAddress!, $0.count) }
+            Glibc.close(descriptor)
+            return
+        }
+        Sockets.setNoDelay(descriptor)
+        Sockets.setKeepAlive(descriptor)
+        let session = SessionPointer.allocate(capacity: 1)
+        session.initialize(
+            to: Session(
+                descriptor: descriptor, database: database, mode: table.password.isEmpty ? [] : .unauthenticated))
+        session.pointee.next = database.pointee.firstSession
+        database.pointee.firstSession?.pointee.previous = session
+        database.pointee.firstSession = session
+        database.pointee.sessionCount += 1
+        database.pointee.statistics.acceptedConnections &+= 1
+        sessionCount += 1
+        if !poller.add(connection: descriptor, tag: .session, session) { close(session) }
+    }
+
+    mutating func read(_ session: SessionPointer) {
+        if session.pointee.isParked || session.pointee.isClosing { return }
+        var reads = 0
+        while true {
+            let outcome = readOnce(session)
+            if session.pointee.isDead || outcome == .drained { return }
+            if session.pointee.isParked || session.pointee.isClosing { return }
+            reads &+= 1
+            if reads == Self.readsPerTurn {  // The rest comes in the next turn, after everybody else.
+                markReady(session)
+                return
+            }
+        }
+    }
+
+    private enum ReadOutcome { case drained, more }
+
+    @inline(__always)
+    private mutating func readOnce(_ session: SessionPointer) -> ReadOutcome {
+        let wanted: Int
+        let received: Int
+        if session.pointee.input.isEmpty {
+            wanted = Self.requestBufferBytes
+            received = Sockets.receive(session.pointee.descriptor, requestBuffer, wanted)
+            if received > 0 {
+                let used = consume(session, requestBuffer, received)
+                if session.pointee.isDead { return .drained }
+                if used < received {
+                    pool.append(&session.pointee.input, requestBuffer + used, received &- used)
+                }
+            }
+        } else {
+            if session.pointee.input.capacity &- session.pointee.input.end < 4096 {
+                pool.makeRoom(&session.pointee.input, max(4096, session.pointee.input.count))
+            }
+            wanted = session.pointee.input.capacity &- session.pointee.input.end
+            received = Sockets.receive(
+                session.pointee.descriptor, session.pointee.input.base.unsafelyUnwrapped + session.pointee.input.end,
+                wanted)
+            if received > 0 {
+                session.pointee.input.end &+= received
+                consumeInput(session)
+                if session.pointee.isDead { return .drained }
+            }
+        }
+        if received > 0 {
+            session.pointee.database.pointee.statistics.receivedBytes &+= UInt64(received)
+            return received == wanted || session.pointee.isHungUp ? .more : .drained
+        }
+        if received == 0 { endOfInput(session) } else if received != Int(-EAGAIN) { close(session) }
+        return .drained
+    }
+
+    mutating func consumeInput(_ session: SessionPointer) {
+        let used = consume(session, session.pointee.input.first, session.pointee.input.count)
+        if session.pointee.isDead { return }
+        pool.consume(&session.pointee.input, used)
+        if session.pointee.input.count > Self.inputLimit { close(session) }
+    }
+
+    /// The client sends no more, but may still read: replies that are due go out first.
+    private mutating func endOfInput(_ session: SessionPointer) {
+        if session.pointee.isStreaming || session.pointee.mode.contains(.subscriber) {
+            close(session)
+        } else {
+            closeWhenDone(session)
+        }
+    }
+
+    mutating func closeWhenDone(_ session: SessionPointer) {
+        session.pointee.isClosing = true
+        markDirty(session)
+    }
+
+    // MARK: Park and resume
+
+    /// Leaves the session's input alone until ``flush(_:)-session`` sees the reason gone.
+    mutating func park(_ session: SessionPointer, untilReplied: Bool) {
+        session.pointee.isParked = true
+        session.pointee.waitsForReplies = untilReplied
+        markDirty(session)
+    }
+
+    mutating func parkBlocked(_ session: SessionPointer) {
+        session.pointee.isParked = true
+        if session.pointee.isBlockedListed { return }
+        session.pointee.isBlockedListed = true
+        blockedSessions.append(session)
+    }
+
+    /// An upstream has room again.
+    mutating func wakeBlocked() {
+        while let session = blockedSessions.removeLast() {
+            session.pointee.isBlockedListed = false
+            if !session.pointee.isDead { markReady(session) }
+        }
+    }
+
+    @inline(__always)
+    mutating func unparkIfPossible(_ session: SessionPointer) {
+        if session.pointee.isBlockedListed || session.pointee.output.count > Self.backlogLimit { return }
+        let unanswered = session.pointee.nextSequence &- session.pointee.sendSequence
+        if session.pointee.waitsForReplies ? unanswered == 0 : unanswered < session.pointee.window {
+            if unanswered == 0 && session.pointee.output.isEmpty {  // It keeps up.
+                session.pointee.window = min(Session.maximumWindow, session.pointee.window &* 2)
+            }
+            markReady(session)
+        }
+    }
+
+    mutating func resume(_ session: SessionPointer) {
+        session.pointee.isParked = false
+        session.pointee.waitsForReplies = false
+        if !session.pointee.hasUnanswered { releasePinned(session) }
+        if !session.pointee.input.isEmpty {
+            consumeInput(session)
+            if session.pointee.isDead || session.pointee.isParked { return }
+        }
+        read(session)
+    }
+
+    // MARK: Close
+
+    mutating func close(_ session: SessionPointer) {
+        if session.pointee.isDead { return }
+        session.pointee.isDead = true
+        Glibc.close(session.pointee.descriptor)
+        pool.release(&session.pointee.input)
+        pool.release(&session.pointee.output)
+        session.pointee.directCount = 0
+        // Replies that came before their turn count as delivered; one that is still arriving counts at its end.
+        var sequence = session.pointee.sendSequence
+        while sequence != session.pointee.nextSequence && session.pointee.ring.used > 0 {
+            if let slot = session.pointee.ring.slot(sequence), slot.pointee.state == .owned || slot.pointee.state == .borrowed {
+                session.pointee.sendSequence &+= 1
+            }
+            sequence &+= 1
+        }
+        session.pointee.ring.deallocate()
+        unlink(session)
+        // In a subscription only the probe behind an UNSUBSCRIBE is due, and it has no entry in any queue.
+        if session.pointee.mode.contains(.subscriber) { session.pointee.sendSequence = session.pointee.nextSequence }
+        if let upstream = session.pointee.streamUpstream { abandon(upstream) }
+        if let upstream = session.pointee.pinned { abandon(upstream) }
+        session.pointee.streamUpstream = nil
+        session.pointee.pinned = nil
+        reap(session)
+    }
+
+    private mutating func unlink(_ session: SessionPointer) {
+        let database = session.pointee.database
+        if let previous = session.pointee.previous {
+            previous.pointee.next = session.pointee.next
+        } else {
+            database.pointee.firstSession = session.pointee.next
+        }
+        session.pointee.next?.pointee.previous = session.pointee.previous
+        database.pointee.sessionCount -= 1
+        database.pointee.table.shared.connections.subtract(1, ordering: .relaxed)
+        sessionCount -= 1
+    }
+
+    /// Frees a dead session once no upstream knows it any more.
+    mutating func reap(_ session: SessionPointer) {
+        if !session.pointee.hasUnanswered { sessionGraves.append(session) }
+    }
+
+    /// Between turns, when no event and no list can name the dead.
+    mutating func bury() {
+        var later = PointerList<Session>(capacity: 16)
+        while let session = sessionGraves.removeLast() {
+            if session.pointee.isDirty || session.pointee.isReady || session.pointee.isBlockedListed {
+                later.append(session)
+                continue
+            }
+            session.deinitialize(count: 1)
+            session.deallocate()
+        }
+        swap(&later, &sessionGraves)
+        later.deallocate()
+        while let upstream = upstreamGraves.removeLast() {
+            if upstream.pointee.isDirty {
+                // Listed by an event of this very turn; its flush will skip it, the next burial takes it.
+                dirtyUpstreams.remove(upstream)
+            }
+            upstream.deinitialize(count: 1)
+            upstream.deallocate()
+        }
+        freeRemovedDatabases()
+    }
+}

@@ -1,0 +1,95 @@
+import ProxyCore
+import RESP
+
+/// Long commands, passed on while they arrive.
+///
+/// They go through an upstream of their own: a client that stalls or dies in the middle would hold or spoil
+/// the shared one for everybody. To keep the client's order, the stream starts when it has nothing unanswered, and what
+/// follows waits for its reply.
+extension Worker {
+    /// - Returns: How many bytes were used; 0 leaves the command to be gathered whole.
+    mutating func startStream(
+        _ session: SessionPointer, _ bytes: Bytes, _ count: Int, _ command: ScannedCommand
+    ) -> Int {
+        guard session.pointee.mode.rawValue == 0, command.completeArguments >= 2,
+            let entry = commands.find(bytes + command.nameOffset, count: command.nameCount),
+            entry.pointee.tier == 0, entry.pointee.accepts(argumentCount: command.argumentCount)
+        else { return 0 }
+        if session.pointee.hasUnanswered {
+            park(session, untilReplied: true)
+            return 0
+        }
+        let database = session.pointee.database
+        let slot = hasher.slot(of: bytes + command.keyOffset, count: command.keyCount)
+        let shard = database.pointee.shards[database.pointee.slots.map { Int($0[slot]) } ?? 0]
+        let head = CommandProgress.headBytes(bytes, count)
+        var progress = CommandProgress(argumentCount: command.argumentCount)
+        let step = progress.advance(bytes + head, count - head)
+        guard step.outcome == .needsMore else { return 0 }
+        let upstream = borrow(shard, for: session)
+        session.pointee.streamUpstream = upstream
+        session.pointee.isStreaming = true
+        session.pointee.progress = progress
+        upstream.pointee.pending.append(
+            Pending(
+                target: session, sequence: session.pointee.nextSequence, byteCount: Int(UInt32.max), kind: .session,
+                isWrite: entry.pointee.isWrite))
+        session.pointee.nextSequence &+= 1
+        send(upstream, bytes, head + step.taken)
+        if upstream.pointee.isBlocked { parkBlocked(session) }
+        return head + step.taken
+    }
+
+    /// - Returns: How many bytes were used.
+    mutating func continueStream(_ session: SessionPointer, _ bytes: Bytes, _ count: Int) -> Int {
+        if let upstream = session.pointee.streamUpstream, upstream.pointee.isBlocked {
+            parkBlocked(session)
+            return 0
+        }
+        let step = session.pointee.progress.advance(bytes, count)
+        if let upstream = session.pointee.streamUpstream {
+            send(upstream, bytes, step.taken)
+        }  // Else the upstream was lost and the error is on its way: the rest is dropped.
+        switch step.outcome {
+        case .needsMore:
+            if let upstream = session.pointee.streamUpstream, upstream.pointee.isBlocked { parkBlocked(session) }
+        case .complete:
+            session.pointee.isStreaming = false
+            session.pointee.pinned = session.pointee.streamUpstream
+            session.pointee.streamUpstream = nil
+            park(session, untilReplied: true)
+        case .expectedBulk, .invalidBulkLength:
+            // The shard must not see it: it would be the proxy that sent a malformed request.
+            close(session)
+        }
+        return step.taken
+    }
+
+    // MARK: Lending upstreams
+
+    /// An upstream that nobody else uses until ``releasePinned(_:)``.
+    mutating func borrow(_ shard: ShardPointer, for session: SessionPointer) -> UpstreamPointer {
+        let upstream = shard.pointee.idle.removeLast() ?? makeUpstream(shard, isShared: false)
+        upstream.pointee.owner = session
+        return upstream
+    }
+
+    /// Gives the session's own upstream back, unless a watch or a subscription still needs it.
+    mutating func releasePinned(_ session: SessionPointer) {
+        guard let upstream = session.pointee.pinned else { return }
+        if session.pointee.mode.contains(.subscriber) || session.pointee.details?.isWatching == true { return }
+        session.pointee.pinned = nil
+        giveBack(upstream)
+    }
+
+    mutating func giveBack(_ upstream: UpstreamPointer) {
+        upstream.pointee.owner = nil
+        let shard = upstream.pointee.shard
+        let isClean = upstream.pointee.pending.isEmpty && upstream.pointee.state == .ready
+        if isClean && !upstream.pointee.isRetired && shard.pointee.idle.count < Shard.maximumIdle {
+            shard.pointee.idle.append(upstream)
+        } else {
+            abandon(upstream)
+        }
+    }
+}

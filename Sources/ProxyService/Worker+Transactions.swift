@@ -1,0 +1,175 @@
+import ProxyCore
+import RESP
+
+/// MULTI … EXEC is collected here and sent as one block, so it needs no upstream of its own: nobody's
+/// requests come between the parts of a block. WATCH does need one, from the first WATCH to EXEC.
+extension Worker {
+    /// Bytes that one transaction may collect.
+    private static let transactionLimit = 64 << 20
+
+    mutating func enqueue(
+        _ session: SessionPointer, _ bytes: Bytes, _ command: ScannedCommand, _ info: CommandInfo
+    ) -> Step {
+        let details = details(session)
+        switch info.handling {
+        case .exec: return exec(session, details)
+        case .discard:
+            endTransaction(session, details)
+            stopWatching(session, details)
+            answer(session, Array("+OK\r\n".utf8))
+            return .next
+        case .multi: return answerInside(session, "ERR MULTI calls can not be nested")
+        case .watch: return answerInside(session, "ERR WATCH inside MULTI is not allowed")
+        case .quit, .reset:
+            return local(session, ArgumentCursor.all(bytes, command), bytes, command, info)
+        case .refused: return reject(session, Self.unknownText(bytes, command))
+        case .notPermitted:
+            return reject(session, "NOPERM this user has no permissions to run the '\(info.name)' command")
+        case .key, .keys, .countedKeys, .streams, .storeOption, .mget, .mset, .countOfKeys, .object, .xgroup, .ping,
+            .echo, .time, .anyShard, .firstShard:
+            break
+        case .allShardsOK, .allShardsSum, .allShardsList, .allShardsAny, .scan, .lastsave, .commandInfo:
+            if session.pointee.database.pointee.shardCount > 1 {
+                return reject(session, "ERR \(info.name) inside MULTI is not possible on a sharded database")
+            }
+        case .select, .unwatch, .allShardsInfo, .script, .function, .memory, .latency, .slowlog, .auth, .hello,
+            .client, .config, .role, .acl, .readonly, .subscribe, .shardSubscribe, .unsubscribe, .wait, .unsupported:
+            return reject(session, "ERR \(info.name) inside MULTI is not supported by this endpoint")
+        }
+        return collect(session, details, bytes, command, info)
+    }
+
+    private mutating func collect(
+        _ session: SessionPointer, _ details: SessionDetails, _ bytes: Bytes, _ command: ScannedCommand,
+        _ info: CommandInfo
+    ) -> Step {
+        if session.pointee.database.pointee.slots != nil {
+            switch KeyExtractor.slot(bytes, command, info, hasher) {
+            case .slot(let slot):
+                if details.slot >= 0 && details.slot != slot { return reject(session, Self.crossSlotText) }
+                details.slot = slot
+            case .crossSlot: return reject(session, Self.crossSlotText)
+            case .none, .malformed: break
+            }
+        }
+        if details.queued.count + command.byteCount > Self.transactionLimit {
+            return reject(session, "ERR the transaction is larger than 64 MiB")
+        }
+        details.queued.append(contentsOf: UnsafeBufferPointer(start: bytes, count: command.byteCount))
+        details.queuedCount += 1
+        answer(session, Array("+QUEUED\r\n".utf8))
+        return .next
+    }
+
+    /// Nesting is answered and, as in Redis, does not spoil the transaction.
+    private mutating func answerInside(_ session: SessionPointer, _ text: String) -> Step {
+        answerError(session, text)
+        return .next
+    }
+
+    private mutating func exec(_ session: SessionPointer, _ details: SessionDetails) -> Step {
+        if details.isAborted {
+            endTransaction(session, details)
+            stopWatching(session, details)
+            answerError(session, "EXECABORT Transaction discarded because of previous errors.")
+            return .next
+        }
+        let database = session.pointee.database
+        let index = database.pointee.slots.map { details.slot >= 0 ? Int($0[details.slot]) : 0 } ?? 0
+        var upstream = database.pointee.upstreams[index]
+        if details.isWatching {
+            // What was asked before over the shared upstream must have happened before this block does.
+            if session.pointee.hasUnanswered {
+                park(session, untilReplied: true)
+                return .parked
+            }
+            guard let pinned = session.pointee.pinned else {
+                // The watching connection was lost: nobody knows whether the keys changed.
+                endTransaction(session, details)
+                details.isWatching = false
+                answer(session, Array("*-1\r\n".utf8))
+                return .next
+            }
+            upstream = pinned
+        } else if mustPark(session, upstream) {
+            return .parked
+        }
+        sendBlock(session, details, upstream)
+        let wasWatching = details.isWatching
+        endTransaction(session, details)
+        details.isWatching = false
+        return wasWatching ? .nextAfterReplies : .next
+    }
+
+    /// `MULTI`, what was queued, `EXEC`; only the last reply is the client's. The last entry counts the bytes of the
+    /// whole block, so that after a loss it is repeated whole or not at all.
+    private mutating func sendBlock(
+        _ session: SessionPointer, _ details: SessionDetails, _ upstream: UpstreamPointer
+    ) {
+        var block = Array("*1\r\n$5\r\nMULTI\r\n".utf8)
+        block.append(contentsOf: details.queued)
+        block.append(contentsOf: Array("*1\r\n$4\r\nEXEC\r\n".utf8))
+        for _ in 0...details.queuedCount {
+            upstream.pointee.pending.append(
+                Pending(target: nil, sequence: 0, byteCount: 0, kind: .discard, isWrite: true))
+        }
+        block.withUnsafeMutableBufferPointer { buffer in
+            forward(session, upstream, buffer.baseAddress!, buffer.count, isWrite: true)
+        }
+    }
+
+    private mutating func endTransaction(_ session: SessionPointer, _ details: SessionDetails) {
+        session.pointee.mode.remove(.transaction)
+        details.queued = []
+        details.queuedCount = 0
+        details.isAborted = false
+        if !details.isWatching { details.slot = -1 }
+    }
+
+    // MARK: WATCH
+
+    mutating func watch(
+        _ session: SessionPointer, _ bytes: Bytes, _ command: ScannedCommand, _ info: CommandInfo
+    ) -> Step {
+        if session.pointee.hasUnanswered {
+            park(session, untilReplied: true)
+            return .parked
+        }
+        let details = details(session)
+        let database = session.pointee.database
+        var index = 0
+        if let slots = database.pointee.slots {
+            guard case .slot(let slot) = KeyExtractor.slot(bytes, command, info, hasher),
+                details.slot < 0 || details.slot == slot
+            else { return reject(session, Self.crossSlotText) }
+            details.slot = slot
+            index = Int(slots[slot])
+        }
+        if details.isWatching && session.pointee.pinned == nil {
+            return reject(session, "ERR the connection that watched was lost; UNWATCH and start over")
+        }
+        let upstream = session.pointee.pinned ?? borrow(database.pointee.shards[index], for: session)
+        session.pointee.pinned = upstream
+        details.isWatching = true
+        forward(session, upstream, bytes, command.byteCount, isWrite: false)
+        return .nextAfterReplies
+    }
+
+    mutating func unwatch(_ session: SessionPointer) -> Step {
+        let details = details(session)
+        stopWatching(session, details)
+        answer(session, Array("+OK\r\n".utf8))
+        return .next
+    }
+
+    /// Watches end with their connection: cheaper than another round trip, and certain.
+
+    mutating func stopWatching(_ session: SessionPointer, _ details: SessionDetails) {
+        details.slot = -1
+        guard details.isWatching else { return }
+        details.isWatching = false
+        guard let upstream = session.pointee.pinned else { return }
+        session.pointee.pinned = nil
+        abandon(upstream)
+    }
+}

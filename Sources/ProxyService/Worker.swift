@@ -1,0 +1,182 @@
+import CLinux
+import ProxyControl
+import ProxyCore
+import RESP
+import Reactor
+
+/// One event loop: listeners, sessions and upstreams of all databases, on one thread. DESIGN.md has the picture.
+///
+/// A plain value behind a pointer, so that the request path has no reference counts, no exclusivity checks and no
+/// allocation. Its methods run on the loop's thread only.
+struct Worker {
+    /// Bytes read from a client at once.
+    static let requestBufferBytes = 256 << 10
+    /// Replies of one turn lie here, unmoved, until they are sent.
+    static let arenaBytes = 1 << 20
+    /// Read at least this much or make room first.
+    static let minimumReadBytes = 64 << 10
+
+    let index: Int
+    let loopCount: Int
+    let poller = Poller()
+    let mailbox: Mailbox<LoopMessage>
+    let control: Mailbox<LoopReply>
+    let credentials: NodeCredentials
+    let hasher = SlotHasher()
+    let commands = CommandTable.compiled()
+    var pool = BufferPool()
+    let requestBuffer: Bytes
+    let arena: Bytes
+    var arenaUsed = 0
+    var dirtySessions = PointerList<Session>()
+    var dirtyUpstreams = PointerList<Upstream>()
+    var readySessions = PointerList<Session>()
+    /// Parked until some upstream has room again.
+    var blockedSessions = PointerList<Session>()
+    /// Not connected, or with requests that wait: these have deadlines.
+    var timedUpstreams = PointerList<Upstream>()
+    var sessionGraves = PointerList<Session>()
+    var upstreamGraves = PointerList<Upstream>()
+    var databases: [Int: DatabasePointer] = [:]
+    var removedDatabases: [DatabasePointer] = []
+    var tls: UpstreamTLS
+    var random: UInt64
+    var sessionCount = 0
+    var nextIdentifier = 0
+    var isStopping = false
+    var stopDeadline = 0
+    /// Given up to accept and close when the process is out of descriptors.
+    var reserveDescriptor: Int32
+
+    init(
+        index: Int, loopCount: Int, mailbox: Mailbox<LoopMessage>, control: Mailbox<LoopReply>,
+        credentials: NodeCredentials
+    ) {
+        self.index = index
+        self.loopCount = loopCount
+        self.mailbox = mailbox
+        self.control = control
+        self.credentials = credentials
+        tls = UpstreamTLS(credentials: credentials)
+        requestBuffer = .allocate(capacity: Self.requestBufferBytes + scanSlackBytes)
+        arena = .allocate(capacity: Self.arenaBytes + scanSlackBytes)
+        random = UInt64(truncatingIfNeeded: MonotonicClock.milliseconds()) &+ UInt64(index)
+        reserveDescriptor = clinux_eventfd()
+    }
+
+    /// Runs until ``LoopMessage/stop`` and the last session are done.
+    mutating func run() {
+        poller.add(source: mailbox.descriptor, tag: .mailbox, UnsafeMutableRawPointer(bitPattern: 8)!)
+        while !isFinished {
+            turn()
+        }
+        poller.close()
+    }
+
+    private mutating func turn() {
+        let count = poller.wait(milliseconds: readySessions.count > 0 ? 0 : timeout())
+        var position = 0
+        while position < count {
+            handle(poller.event(position))
+            position &+= 1
+        }
+        if timedUpstreams.count > 0 { checkTimes() }
+        if readySessions.count > 0 { resumeReady() }
+        flushUpstreams()
+        flushSessions()
+        arenaUsed = 0
+        if sessionGraves.count > 0 || upstreamGraves.count > 0 { bury() }
+    }
+
+    @inline(__always)
+    private mutating func handle(_ event: Poller.Event) {
+        switch event.tag {
+        case .session:
+            let session = event.pointer.assumingMemoryBound(to: Session.self)
+            if session.pointee.isDead { return }
+            if event.isWritable && !session.pointee.output.isEmpty { markDirty(session) }
+            if event.isHungUp { session.pointee.isHungUp = true }
+            if event.isBroken || (event.isHungUp && session.pointee.pinned != nil) {
+                close(session)
+            } else if event.isReadable || event.isHungUp {
+                read(session)
+            }
+        case .upstream:
+            let upstream = event.pointer.assumingMemoryBound(to: Upstream.self)
+            if upstream.pointee.isDead || upstream.pointee.descriptor < 0 { return }
+            upstreamEvent(upstream, event)
+        case .listener: accept(event.pointer.assumingMemoryBound(to: Database.self))
+        case .mailbox: takeMessages()
+        }
+    }
+
+    private var isFinished: Bool {
+        isStopping && (sessionCount == 0 || MonotonicClock.milliseconds() >= stopDeadline)
+    }
+
+    // MARK: To-do lists
+
+    @inline(__always)
+    mutating func markDirty(_ session: SessionPointer) {
+        if session.pointee.isDirty { return }
+        session.pointee.isDirty = true
+        dirtySessions.append(session)
+    }
+
+    @inline(__always)
+    mutating func markDirty(_ upstream: UpstreamPointer) {
+        if upstream.pointee.isDirty { return }
+        upstream.pointee.isDirty = true
+        dirtyUpstreams.append(upstream)
+    }
+
+    mutating func markReady(_ session: SessionPointer) {
+        if session.pointee.isReady { return }
+        session.pointee.isReady = true
+        readySessions.append(session)
+    }
+
+    private mutating func resumeReady() {
+        // Only those of before: a session that is made ready meanwhile waits for the next turn, so nobody starves.
+        var left = readySessions.count
+        var batch = PointerList<Session>(capacity: max(1, left))
+        swap(&batch, &readySessions)
+        while left > 0 {
+            left &-= 1
+            let session = batch[left]
+            session.pointee.isReady = false
+            if !session.pointee.isDead { resume(session) }
+        }
+        batch.deallocate()
+    }
+
+    @inline(__always)
+    private mutating func flushUpstreams() {
+        var position = 0
+        while position < dirtyUpstreams.count {
+            let upstream = dirtyUpstreams[position]
+            upstream.pointee.isDirty = false
+            if !upstream.pointee.isDead { flush(upstream) }
+            position &+= 1
+        }
+        dirtyUpstreams.count = 0
+    }
+
+    /// Sends or copies everything that lies in the arena, which may be overwritten then.
+    @inline(__always)
+    mutating func flushSessions() {
+        var position = 0
+        while position < dirtySessions.count {
+            let session = dirtySessions[position]
+            session.pointee.isDirty = false
+            if !session.pointee.isDead { flush(session) }
+            position &+= 1
+        }
+        dirtySessions.count = 0
+    }
+
+    mutating func nextRandom() -> UInt64 {
+        random = random &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+        return random >> 16
+    }
+}

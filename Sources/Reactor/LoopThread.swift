@@ -1,0 +1,35 @@
+import Glibc
+
+/// A thread of its own for a loop that never returns to anybody's executor.
+package struct LoopThread: @unchecked Sendable {
+    private final class Body {
+        let run: @Sendable () -> Void
+        init(_ run: @escaping @Sendable () -> Void) { self.run = run }
+    }
+
+    private let handle: pthread_t
+
+    package init(_ run: @escaping @Sendable () -> Void) {
+        let body = Unmanaged.passRetained(Body(run)).toOpaque()
+        var handle = pthread_t()
+        let outcome = pthread_create(
+            &handle, nil,
+            { argument in
+                Unmanaged<Body>.fromOpaque(argument!).takeRetainedValue().run()
+                return nil
+            }, body)
+        precondition(outcome == 0, "pthread_create failed")
+        self.handle = handle
+    }
+
+    package func join() { pthread_join(handle, nil) }
+}
+
+/// Time that neither jumps nor runs backwards.
+package enum MonotonicClock {
+    package static func milliseconds() -> Int {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return time.tv_sec &* 1000 &+ time.tv_nsec / 1_000_000
+    }
+}

@@ -1,0 +1,75 @@
+import CLinux
+import Glibc
+
+/// Readiness of many descriptors: epoll, edge-triggered, armed once for each connection.
+///
+/// One loop owns it; only ``wait(milliseconds:)`` blocks. A descriptor is dropped by closing it.
+package struct Poller {
+    /// What a descriptor was registered as; travels in the low bits of the pointer, which is at least 8-aligned.
+    package enum Tag: UInt64 { case listener, upstream, session, mailbox }
+
+    package struct Event {
+        package let tag: Tag
+        package let pointer: UnsafeMutableRawPointer
+        package let isReadable: Bool
+        package let isWritable: Bool
+        /// The peer will send no more.
+        package let isHungUp: Bool
+        /// The connection is gone in both directions.
+        package let isBroken: Bool
+    }
+
+    private static let capacity = 512
+    private let descriptor: Int32
+    private let events: UnsafeMutablePointer<epoll_event>
+
+    package init() {
+        descriptor = epoll_create1(Int32(EPOLL_CLOEXEC))
+        precondition(descriptor >= 0, "epoll_create1 failed")
+        events = .allocate(capacity: Self.capacity)
+    }
+
+    /// Edge-triggered for both directions, once for the descriptor's life: no further call for any request.
+    @discardableResult
+    package func add(connection: Int32, tag: Tag, _ pointer: UnsafeMutableRawPointer) -> Bool {
+        control(
+            connection, EPOLLIN.rawValue | EPOLLOUT.rawValue | EPOLLRDHUP.rawValue | EPOLLET.rawValue, tag, pointer)
+    }
+
+    /// Level-triggered and readable only: listeners and mailboxes, so that nothing is forgotten.
+    @discardableResult
+    package func add(source: Int32, tag: Tag, _ pointer: UnsafeMutableRawPointer) -> Bool {
+        control(source, EPOLLIN.rawValue, tag, pointer)
+    }
+
+    private func control(
+        _ target: Int32, _ interest: UInt32, _ tag: Tag, _ pointer: UnsafeMutableRawPointer
+    ) -> Bool {
+        var event = epoll_event()
+        event.events = interest
+        event.data.u64 = UInt64(UInt(bitPattern: pointer)) | tag.rawValue
+        return epoll_ctl(descriptor, EPOLL_CTL_ADD, target, &event) == 0
+    }
+
+    /// - Parameter milliseconds: -1 waits without end.
+    /// - Returns: How many events there are now.
+    package func wait(milliseconds: Int) -> Int {
+        max(0, Int(epoll_wait(descriptor, events, Int32(Self.capacity), Int32(clamping: milliseconds))))
+    }
+
+    package func event(_ index: Int) -> Event {
+        let word = events[index].data.u64
+        let flags = events[index].events
+        return Event(
+            tag: Tag(rawValue: word & 7).unsafelyUnwrapped,
+            pointer: UnsafeMutableRawPointer(bitPattern: UInt(word & ~7)).unsafelyUnwrapped,
+            isReadable: flags & EPOLLIN.rawValue != 0, isWritable: flags & EPOLLOUT.rawValue != 0,
+            isHungUp: flags & (EPOLLRDHUP.rawValue | EPOLLHUP.rawValue | EPOLLERR.rawValue) != 0,
+            isBroken: flags & (EPOLLHUP.rawValue | EPOLLERR.rawValue) != 0)
+    }
+
+    package func close() {
+        Glibc.close(descriptor)
+        events.deallocate()
+    }
+}
