@@ -25,7 +25,9 @@ package struct NodeSettings: Hashable, Sendable {
     /// - Throws: ``WatchdogError`` with code `configuration` that names line or key and the accepted values.
     package init(parsing text: String) throws(WatchdogError) {
         self.init(supervisor: .own, openSSL: .system)
-        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+        // Not split at "\n": with a carriage return before it, it is another Character.
+        let lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
+        for (index, line) in lines.enumerated() {
             let trimmed = Self.trim(line)
             if trimmed.isEmpty || trimmed.hasPrefix("#") { continue }
             guard let equals = trimmed.firstIndex(of: "=") else {
@@ -52,7 +54,7 @@ package struct NodeSettings: Hashable, Sendable {
     }
 
     private static func trim(_ text: Substring) -> Substring {
-        let isBlank: (Character) -> Bool = { $0 == " " || $0 == "\t" || $0 == "\r" }
+        let isBlank: (Character) -> Bool = { $0 == " " || $0 == "\t" }
         var trimmed = text.drop(while: isBlank)
         while let last = trimmed.last, isBlank(last) { trimmed.removeLast() }
         return trimmed
