@@ -13,7 +13,7 @@ let strict: [SwiftSetting] = [
 // `tarn` has to run on a machine that has nothing, before anything is unpacked, so it carries its own.
 // See docs/adr/0002-one-tls-library.md.
 let sharedTLS: [LinkerSetting] = [.linkedLibrary("ssl"), .linkedLibrary("crypto")]
-let sharedArchive: [LinkerSetting] = [.linkedLibrary("archive")]
+let sharedArchive: [LinkerSetting] = [.linkedLibrary("archive"), .linkedLibrary("zstd")]
 let carriedTLS: [LinkerSetting] = [.linkedLibrary(":libssl.a"), .linkedLibrary(":libcrypto.a")]
 let carriedArchive: [LinkerSetting] = [.linkedLibrary(":libarchive.a"), .linkedLibrary(":libzstd.a")]
 
@@ -26,6 +26,7 @@ let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
 let hummingbirdCore: Target.Dependency = .product(name: "HummingbirdCore", package: "hummingbird")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
 func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
@@ -52,6 +53,7 @@ let package = Package(
     dependencies: [
         // No traits: the router without full Foundation keeps 40 MB of ICU data out of the programs.
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0", traits: []),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -90,7 +92,8 @@ let package = Package(
 
         // Floor 4, services.
         library("ProxyService", [
-            "ProxyCore", "ProxyControl", "Reactor", "RESP", "CLinux", "COpenSSL", "TLS", "Primitives", "ClusterModel",
+            "ProxyCore", "ProxyControl", "Reactor", "RESP", "LocalSocket", "CLinux", "COpenSSL", "Primitives",
+            "ClusterModel",
         ]),
         library("WatchdogService", ["WatchdogProtocol", "LocalSocket", "CLinux", "Primitives"]),
         library("NodeService", [
@@ -101,11 +104,15 @@ let package = Package(
         ] + nio),
         library("ManagementServer", [
             "ManagementAPI", "ManagerCore", "AccessControl", "ClusterStore", "ClusterModel", "HTTPTransport", "TLS",
-            "Primitives", hummingbird, logging,
+            "Primitives", hummingbird, httpTypes, logging,
         ] + nio),
         library("InstallerService", [
             "PackageArchive", "HostControl", "LocalSocket", "WatchdogProtocol", "TLS", "Primitives", "CLinux",
         ]),
+
+        library("TestSupport", [
+            "ClusterStore", "EtcdStore", "HTTPTransport", "TLS", "Primitives", logging,
+        ] + nio),
 
         // Floor 5, programs: parse flags, build services, run them.
         program("tarn", [
@@ -119,6 +126,23 @@ let package = Package(
         ] + nio, linked: sharedTLS),
         program("tarn-proxy", ["ProxyService", "Primitives"], linked: sharedTLS),
         program("dev", []),
+        tests("ClusterStoreTests", ["ClusterStore", "TestSupport"], linked: sharedTLS),
+        tests("IntegrationTests", [
+            "ClusterStore", "EtcdStore", "HTTPTransport", "TestSupport", "WatchdogProtocol", "LocalSocket", "Primitives",
+        ], linked: sharedTLS),
+        tests("ManagerServiceTests", [
+            "ManagerService", "ManagerCore", "ManagementAPI", "ClusterStore", "ClusterModel", "TLS", "Primitives",
+            logging,
+        ], linked: sharedTLS),
+        tests("HostControlTests", ["HostControl"]),
+        tests("PackageArchiveTests", ["PackageArchive", "CArchive", "TLS", "Primitives"], linked: sharedArchive + sharedTLS),
+        tests("InstallerServiceTests", [
+            "InstallerService", "PackageArchive", "HostControl", "TLS", "Primitives",
+        ], linked: sharedArchive + sharedTLS),
+        tests("ShardControlTests", ["ShardControl", "ClusterModel", "Primitives"]),
+        tests("NodeServiceTests", ["NodeService", "ShardControl", "ProxyControl", "ClusterModel", "Primitives"]),
+        tests("WatchdogProtocolTests", ["WatchdogProtocol", "Primitives"]),
+        tests("WatchdogServiceTests", ["WatchdogService", "WatchdogProtocol", "Primitives"]),
     ],
     swiftLanguageModes: [.v6]
 )
