@@ -143,6 +143,11 @@ let package = Package(
         tests("NodeServiceTests", ["NodeService", "ShardControl", "ProxyControl", "ClusterModel", "Primitives"]),
         tests("WatchdogProtocolTests", ["WatchdogProtocol", "Primitives"]),
         tests("WatchdogServiceTests", ["WatchdogService", "WatchdogProtocol", "Primitives"]),
+        tests("PrimitivesTests", ["Primitives"]),
+        tests("ClusterModelTests", ["ClusterModel", "Primitives"]),
+        tests("AccessControlTests", ["AccessControl", "Primitives"]),
+        tests("ManagementAPITests", ["ManagementAPI", "AccessControl", "ClusterModel", "Primitives"]),
+        tests("ManagerCoreTests", ["ManagerCore", "ClusterStore", "ClusterModel", "Primitives"]),
     ],
     swiftLanguageModes: [.v6]
 )
