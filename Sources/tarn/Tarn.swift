@@ -10,5 +10,6 @@ struct Tarn: AsyncParsableCommand {
         version: ReleaseVersion.current,
         subcommands: [
             PackageCommand.self, InstallCommand.self, UninstallCommand.self, PreflightCommand.self,
+            ContainerCommand.self,
         ])
 }
