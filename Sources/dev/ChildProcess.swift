@@ -56,9 +56,10 @@ final class ChildProcess {
     private static func pollOnce(_ children: [ChildProcess]) {
         let open = children.flatMap { child in child.outputs.filter { !$0.isClosed }.map { (child, $0) } }
         var entries = open.map { pollfd(fd: $0.1.readEnd, events: Int16(POLLIN), revents: 0) }
-        // A daemon that a command left behind may hold the pipe open for ever, so the end of the process is
-        // looked for as well, ten times a second.
-        let ready = poll(&entries, nfds_t(entries.count), 100)
+        // A daemon that a command left behind may hold the pipe open for ever, so the end of the process is looked
+        // for as well, ten times a second; and at once where both outputs have been closed, the usual end.
+        let isEnding = children.contains { $0.status == nil && $0.outputs.allSatisfy(\.isClosed) }
+        let ready = poll(&entries, nfds_t(entries.count), isEnding ? 1 : 100)
         if ready > 0 {
             for (entry, (child, output)) in zip(entries, open) where entry.revents != 0 {
                 output.read(child.command.onLine)
@@ -67,11 +68,10 @@ final class ChildProcess {
         for child in children where child.status == nil { child.reap() }
     }
 
+    /// Notes its end when it has come, or waits for that.
     private func reap(blocking: Bool = false) {
-        let areOutputsClosed = outputs.allSatisfy(\.isClosed)
         var raw: Int32 = 0
-        let found = waitpid(pid, &raw, blocking || areOutputsClosed ? 0 : WNOHANG)
-        guard found == pid else { return }
+        guard waitpid(pid, &raw, blocking ? 0 : WNOHANG) == pid else { return }
         status = raw & 0x7F == 0 ? (raw >> 8) & 0xFF : 128 + (raw & 0x7F)
         ended = ContinuousClock.now
         for output in outputs { output.drain(command.onLine) }
@@ -85,8 +85,7 @@ final class ChildProcess {
         while status == nil, ContinuousClock.now < limit {
             usleep(20_000)
             for output in outputs { output.drain(command.onLine) }
-            var raw: Int32 = 0
-            if waitpid(pid, &raw, WNOHANG) == pid { status = 128 + signal }
+            reap()
         }
         guard status == nil else { return }
         kill(pid, SIGKILL)

@@ -10,15 +10,10 @@ extension LoopbackCluster {
     func startStoppedNodes() throws {
         for node in stoppedNodes {
             Console.step("node \(node) is stopped: starting its watchdog")
-            let root = prefix(node)
-            let log = root + "/var/log/tarn/watchdog.log"
-            var spawn = Spawn(arguments: [root + "/opt/tarn/current/bin/tarn-watchdog", "--prefix", root])
-            spawn.descriptors = [
-                .open("/dev/null", O_RDONLY), .open(log, O_WRONLY | O_CREAT | O_APPEND),
-                .open(log, O_WRONLY | O_CREAT | O_APPEND),
-            ]
-            spawn.isDaemon = true
-            _ = try spawn.start()
+            var command = Command(
+                prefix(node) + "/opt/tarn/current/bin/tarn-watchdog", "--prefix", prefix(node), "--daemon")
+            command.limit = .seconds(20)
+            try command.outputOrFail()
         }
     }
 

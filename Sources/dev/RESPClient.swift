@@ -32,6 +32,9 @@ final class RESPClient {
         guard reply == .simple("OK") else { throw Failure(.product, "AUTH at \(host):\(port): \(reply)") }
     }
 
+    /// Takes over a connected descriptor.
+    init(adopting descriptor: Int32) { self.descriptor = descriptor }
+
     deinit { close(descriptor) }
 
     /// Sends all commands in one write and reads as many replies. Keep a batch below some hundred commands: nothing
