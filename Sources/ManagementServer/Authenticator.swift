@@ -1,0 +1,116 @@
+import AccessControl
+import ClusterModel
+import HTTPTransport
+import HTTPTypes
+import Hummingbird
+import ManagerCore
+import Primitives
+import Synchronization
+import TLS
+
+/// Finds out who asks: a node by its certificate, a user by Basic credentials or by an access token.
+///
+/// A password hash takes tens of milliseconds on purpose; a pair that was found right is therefore remembered, as a
+/// keyed digest and only as long as the stored hash stays the same.
+final class Authenticator: Sendable {
+    private struct Memory {
+        var lockouts = LoginLockout()
+        /// Keyed digest of e-mail and password to the stored hash that they matched.
+        var verified: [[UInt8]: String] = [:]
+    }
+
+    /// More pairs than a cluster has users are a flood; forgetting all costs one hash each.
+    private static let rememberedPairs = 1000
+
+    private let backend: any ManagementBackend
+    private let digestKey = Crypto.randomBytes(32)
+    private let memory = Mutex(Memory())
+
+    init(backend: any ManagementBackend) {
+        self.backend = backend
+    }
+
+    func caller(of request: Request, _ context: ManagementContext) async throws -> Caller {
+        if let header = request.headers[.authorization] { return try await user(header) }
+        if let peer = try await context.connection()?.peer, peer.isVerified, peer.commonName?.hasPrefix("node") == true {
+            return .node
+        }
+        return .anybody
+    }
+
+    private func user(_ header: String) async throws(PlanError) -> Caller {
+        guard let state = await backend.state() else { return .anybody }
+        if let credentials = BasicCredentials(header: header) {
+            return try check(credentials, in: state)
+        }
+        guard let token = AccessToken(header: header) else { throw .badCredentials }
+        let key = await backend.tokenKey()
+        let seconds = backend.now().milliseconds / 1000
+        guard let email = token.verifiedSubject(now: seconds, hmac: { Crypto.hmacSHA256(key: key, message: $0) }),
+            let user = state.user(email: email)
+        else { throw .badCredentials }
+        return .user(email: user.email, role: user.role)
+    }
+
+    private func check(_ credentials: BasicCredentials, in state: ClusterState) throws(PlanError) -> Caller {
+        let now = backend.now()
+        guard let user = state.user(email: credentials.username) else {
+            // The same work as for a known user, so that time tells nobody which names exist.
+            _ = PasswordHash.make(credentials.password)
+            throw .badCredentials
+        }
+        guard !memory.withLock({ $0.lockouts.isLocked(user.email, now: now) }) else {
+            throw PlanError(
+                code: "user_locked", status: 401, message: "Too many wrong passwords: \(user.email) is locked for 30 minutes.")
+        }
+        let pair = Array("\(user.email.utf8.count):\(user.email)\(credentials.password)".utf8)
+        let digest = Crypto.hmacSHA256(key: digestKey, message: pair)
+        if memory.withLock({ $0.verified[digest] == user.passwordHash }) {
+            return .user(email: user.email, role: user.role)
+        }
+        guard PasswordHash.verify(credentials.password, against: user.passwordHash) else {
+            memory.withLock { $0.lockouts.failed(user.email, now: now) }
+            throw .badCredentials
+        }
+        memory.withLock { memory in
+            memory.lockouts.succeeded(user.email)
+            if memory.verified.count >= Self.rememberedPairs { memory.verified = [:] }
+            memory.verified[digest] = user.passwordHash
+        }
+        return .user(email: user.email, role: user.role)
+    }
+}
+
+extension PlanError {
+    static var badCredentials: PlanError {
+        PlanError(code: "invalid_credentials", status: 401, message: "Wrong user or password, or the access token is no longer good.")
+    }
+}
+
+/// Lets nobody past who isn't known, except where a node that is in no cluster, or a joiner, has to be let in.
+struct AuthenticationMiddleware: RouterMiddleware {
+    let backend: any ManagementBackend
+    let authenticator: Authenticator
+
+    func handle(
+        _ request: Request, context: ManagementContext,
+        next: (Request, ManagementContext) async throws -> Response
+    ) async throws -> Response {
+        var context = context
+        context.caller = try await authenticator.caller(of: request, context)
+        if context.caller == .anybody, await !isOpen(request) {
+            guard await backend.state() != nil else {
+                throw PlanError(code: "no_cluster", status: 503, message: "This node is not in a cluster yet; see GET /v1/bootstrap.")
+            }
+            throw PlanError.badCredentials
+        }
+        return try await next(request, context)
+    }
+
+    /// The reference system answers `GET /v1/bootstrap` to everybody until the node is in a cluster; health checks
+    /// of containers use it afterwards too and learn nothing but the state, so it stays open.
+    private func isOpen(_ request: Request) async -> Bool {
+        let path = request.uri.path
+        return path.hasPrefix("/v1/bootstrap") || path == "/internal/v1/join" || path == "/v1/openapi.json"
+    }
+}

@@ -1,0 +1,59 @@
+import ClusterModel
+import HTTPTransport
+import Hummingbird
+import ManagementAPI
+import ManagerCore
+
+/// `/internal/v1/`: what nodes ask of one another. All but the join need a node's certificate.
+struct InternalRoutes: Sendable {
+    let backend: any ManagementBackend
+
+    func add(to router: some RouterMethods<ManagementContext>) {
+        router.post(RouterPath(InternalPath.join)) { request, context -> Response in try await join(request, context) }
+        router.post(RouterPath(InternalPath.admissions)) { request, context -> Response in
+            try context.requireNode()
+            return try .json(try await backend.admitAsLeader(try await request.json()))
+        }
+        router.get(RouterPath(InternalPath.progress)) { request, context -> Response in try await progress(request, context) }
+        router.get(RouterPath(InternalPath.shards)) { _, context -> Response in
+            try context.requireNode()
+            return try .json(await backend.localShardReports())
+        }
+        router.get(RouterPath(InternalPath.node)) { _, context -> Response in
+            try context.requireNode()
+            return try .json(await backend.localNodeReport())
+        }
+        router.post(RouterPath(InternalPath.shardExits)) { request, context -> Response in
+            try context.requireNode()
+            try await backend.shardExited(try await request.json())
+            return try .json(["status": "ok"])
+        }
+    }
+
+    private func join(_ request: Request, _ context: ManagementContext) async throws -> Response {
+        guard let connection = try await context.connection() else {
+            throw PlanError(code: "bad_request", status: 400, message: "Joining needs TLS.")
+        }
+        let body = try await request.json(JoinRequestObject.self)
+        return try .json(try await backend.admit(body, exporter: connection.exporter))
+    }
+
+    private func progress(_ request: Request, _ context: ManagementContext) async throws -> Response {
+        try context.requireNode()
+        let query = request.uri.queryParameters
+        guard let database = query["database"].flatMap({ Int($0) }), let epoch = query["epoch"].flatMap({ Int($0) })
+        else { throw PlanError(code: "bad_request", status: 400, message: "database and epoch are needed.") }
+        let span = min(10_000, query["within_ms"].flatMap { Int($0) } ?? 1000)
+        let answer = await backend.progress(
+            of: DatabaseID(database), epoch: Epoch(epoch), within: .milliseconds(span))
+        return try .json(answer)
+    }
+}
+
+extension ManagementContext {
+    func requireNode() throws(PlanError) {
+        guard caller == .node else {
+            throw PlanError(code: "access_denied", status: 403, message: "Only nodes of this cluster may call this.")
+        }
+    }
+}

@@ -1,0 +1,63 @@
+package import ClusterModel
+package import HTTPTransport
+package import ManagementAPI
+package import ManagerCore
+package import Primitives
+
+/// What the REST API needs of the manager behind it. Handlers decode, check permission and encode; deciding and doing
+/// happen here.
+package protocol ManagementBackend: Sendable {
+    /// This node's copy of the cluster; nil while the node is in none.
+    func state() async -> ClusterState?
+
+    /// Nil while the node is in no cluster.
+    func ownNode() async -> NodeID?
+
+    func bootstrapStatus() async -> BootstrapObject
+
+    /// Starts making a cluster. Returns at once; ``bootstrapStatus()`` tells how it goes.
+    /// - Throws: ``PlanError`` when the node is busy with that already, in a cluster, or the request is bad.
+    func createCluster(_ request: BootstrapRequest) async throws(PlanError)
+
+    /// Starts joining one, in the same way.
+    func joinCluster(_ request: BootstrapRequest) async throws(PlanError)
+
+    /// What a caller has to show to bootstrap this node: only who can read the file on the node knows it.
+    func bootstrapSecret() async -> String
+
+    /// Makes a plan on the newest state and commits it. Only on the leader.
+    func edit(
+        _ decide: @escaping @Sendable (ClusterState) throws(PlanError) -> Plan?
+    ) async throws(PlanError) -> (plan: Plan?, revision: Int64)
+
+    func fresh() -> Fresh
+    func now() -> WallTime
+
+    /// Hands a request to the leader; nil when this node leads.
+    func forwardToLeader(_ request: HTTPClientRequest) async throws(PlanError) -> HTTPClientResponse?
+
+    /// Returns when this node's copy has reached a revision, or after a second.
+    func wait(for revision: Int64) async
+
+    /// How far this node is with an epoch of a database.
+    func progress(of database: DatabaseID, epoch: Epoch, within: Duration) async -> ProgressObject
+
+    /// Shards of this node / of the cluster as their nodes see them now. A node that doesn't answer is left out.
+    func localShardReports() async -> [ShardReportObject]
+    func shardReports() async -> [ShardID: ShardReportObject]
+
+    func localNodeReport() async -> NodeReportObject
+    func nodeReports() async -> [NodeID: NodeReportObject]
+
+    /// The cluster's side of the join handshake.
+    func admit(_ request: JoinRequestObject, exporter: [UInt8]) async throws(PlanError) -> JoinAnswerObject
+
+    /// Admission as the leader does it for the node that met the joiner.
+    func admitAsLeader(_ admission: AdmissionObject) async throws(PlanError) -> NodeRecord
+
+    /// A primary with replicas has died on some node.
+    func shardExited(_ notice: ShardExitObject) async throws(PlanError)
+
+    /// Key of the access tokens, the same on all nodes.
+    func tokenKey() async -> [UInt8]
+}
