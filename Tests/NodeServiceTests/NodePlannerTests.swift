@@ -1,0 +1,308 @@
+import ClusterModel
+import Primitives
+import ProxyControl
+import ShardControl
+import Testing
+
+@testable import NodeService
+
+/// One database with a primary (shard 1) on node 1 and, where replicated, its replica (shard 2) on node 2.
+@Suite struct NodePlannerTests {
+    private let paths = NodePaths(prefix: "/n")
+
+    private func planner(_ node: Int = 1, down: Set<String> = []) -> NodePlanner {
+        NodePlanner(
+            node: NodeID(node), address: "10.0.0.\(node)", paths: paths,
+            addresses: [NodeID(1): "10.0.0.1", NodeID(2): "10.0.0.2"], downAddresses: down)
+    }
+
+    private func database(
+        replicated: Bool = false, swapped: Bool = false, status: DatabaseConfiguration.Status = .pending,
+        endpoint: [Int] = [1, 2], epoch: Int = 5, memory: ByteCount = .megabytes(64)
+    ) -> DatabaseConfiguration {
+        var shards = [
+            ShardConfiguration(id: ShardID(1), role: .primary, node: NodeID(1), slots: .all, port: 20001)
+        ]
+        if replicated {
+            shards.append(ShardConfiguration(id: ShardID(2), role: .replica, node: NodeID(2), slots: .all, port: 20002))
+        }
+        if swapped {
+            shards[0].role = .replica
+            shards[1].role = .primary
+        }
+        let policy = DatabasePolicy(name: "db", memoryLimit: memory, isReplicated: replicated, password: "secret")
+        return DatabaseConfiguration(
+            id: DatabaseID(9), epoch: Epoch(epoch), policy: policy, status: status, shards: shards,
+            endpoint: EndpointConfiguration(port: 12000, nodes: endpoint.map { NodeID($0) }),
+            secrets: ShardSecrets(manager: "m", proxy: "p", replica: "r"), createdAt: WallTime(milliseconds: 0),
+            changedAt: WallTime(milliseconds: 0))
+    }
+
+    private func settings(_ shard: Int, _ database: DatabaseConfiguration, on node: Int = 1) -> ShardSettings {
+        planner(node).settings(of: database.shards[shard - 1], in: database)
+    }
+
+    private func file(_ shard: Int, _ database: DatabaseConfiguration, on node: Int = 1) -> String {
+        ShardConfigurationFile.text(settings(shard, database, on: node))
+    }
+
+    private func information(_ text: String) throws -> ShardInformation { try ShardInformation(parsing: text) }
+    private func asPrimary(_ rest: String = "") throws -> ShardInformation { try information("role:master\n\(rest)") }
+    private func asReplica(link: String, of host: String = "10.0.0.1", port: Int = 20001) throws -> ShardInformation {
+        try information("role:slave\nmaster_host:\(host)\nmaster_port:\(port)\nmaster_link_status:\(link)")
+    }
+
+    private func shard(
+        _ process: ShardObservation.Process, file: String?, _ information: ShardInformation? = nil
+    ) -> ShardObservation {
+        ShardObservation(
+            process: process, configuration: file, directoryExists: file != nil, information: information)
+    }
+
+    private func observed(
+        _ shards: [Int: ShardObservation], _ routes: RoutesObservation = RoutesObservation(), patienceOver: Bool = false
+    ) -> NodeObservation {
+        let shards = Dictionary(uniqueKeysWithValues: shards.map { (ShardID($0.key), $0.value) })
+        return NodeObservation(shards: shards, routes: routes, isPatienceOver: patienceOver)
+    }
+
+    private func inForce(_ database: DatabaseConfiguration, node: Int = 1) -> RoutesObservation {
+        RoutesObservation(routes: planner(node).routes(of: database), applied: database.epoch)
+    }
+
+    private func plan(
+        _ wanted: DatabaseConfiguration?, _ observation: NodeObservation, node: Int = 1, down: Set<String> = []
+    ) -> NodePlan {
+        planner(node, down: down).plan(wanted, epoch: Epoch(5), observation)
+    }
+
+    // MARK: - Creating
+
+    @Test func aNewShardIsWrittenAndStarted() {
+        let database = database()
+        let plan = plan(database, observed([1: shard(.startable, file: nil)]))
+        #expect(plan.shards == [ShardID(1): [.writeConfiguration(settings(1, database)), .start(.primary)]])
+        #expect(plan.routes == nil)
+        #expect(!plan.isSettled)
+    }
+
+    @Test func aReplicaOfANewDatabaseWaitsForItsPrimaryToListen() {
+        let database = database(replicated: true)
+        let plan = plan(database, observed([2: shard(.startable, file: nil)]), node: 2)
+        let settings = settings(2, database, on: 2)
+        let primary = ShardPeer(host: "10.0.0.1", port: 20001)
+        #expect(settings.primary == primary)
+        #expect(plan.shards == [ShardID(2): [.writeConfiguration(settings), .awaitPeer(primary), .start(.replica)]])
+        // The endpoint serves the primary, which is elsewhere: nothing to wait for.
+        #expect(plan.routes == .set(planner(2).routes(of: database)))
+    }
+
+    @Test func aShardThatDoesNotAnswerYetKeepsTheNewEndpointClosed() {
+        let database = database()
+        let plan = plan(database, observed([1: shard(.running, file: file(1, database))]))
+        #expect(!plan.hasSteps)
+        #expect(plan.missing == ["shard 1 doesn't answer yet", "the endpoint waits for its shards"])
+    }
+
+    @Test func aShardThatAnswersOpensTheEndpoint() throws {
+        let database = database()
+        let found = observed([1: shard(.running, file: file(1, database), try asPrimary())])
+        let plan = plan(database, found)
+        #expect(plan.shards.isEmpty && plan.missing.isEmpty)
+        #expect(plan.routes == .set(planner().routes(of: database)))
+    }
+
+    @Test func settled() throws {
+        let database = database()
+        let found = observed([1: shard(.running, file: file(1, database), try asPrimary())], inForce(database))
+        #expect(plan(database, found).isSettled)
+    }
+
+    @Test func routesNameSocketsHereAndPortsElsewhere() {
+        let database = database(replicated: true)
+        let here = planner().routes(of: database)
+        #expect(here.shards.map(\.address) == [.local(path: "/n/var/lib/tarn/shards/1/shard.sock")])
+        #expect(here.listenHost == "10.0.0.1" && here.port == 12000 && here.epoch == Epoch(5))
+        #expect(here.password == "secret" && here.shardPassword == "p")
+        let there = planner(2).routes(of: database)
+        #expect(there.shards.map(\.address) == [.remote(host: "10.0.0.1", port: 20001)])
+    }
+
+    @Test func aNodeOutsideTheEndpointHasNoRoutes() throws {
+        let database = database(endpoint: [2])
+        let shards = [1: shard(.running, file: file(1, database), try asPrimary())]
+        #expect(plan(database, observed(shards)).isSettled)
+        let left = plan(database, observed(shards, inForce(database)))
+        #expect(left.routes == .remove(Epoch(5)))
+    }
+
+    @Test func unconfirmedAndRefusedRoutes() throws {
+        let database = database()
+        let shards = [1: shard(.running, file: file(1, database), try asPrimary())]
+        var routes = inForce(database)
+        routes.applied = Epoch(4)
+        #expect(plan(database, observed(shards, routes)).missing == ["the proxy has not taken over the routes yet"])
+        routes.refusal = "port taken"
+        let refused = plan(database, observed(shards, routes))
+        #expect(refused.failures.count == 1 && refused.routes == .set(planner().routes(of: database)))
+    }
+
+    // MARK: - Changing
+
+    @Test func changedSettingsGoToTheProcessBeforeTheFile() throws {
+        let old = database(status: .active)
+        let new = database(status: .active, epoch: 6, memory: .megabytes(32))
+        let found = observed([1: shard(.running, file: file(1, old), try asPrimary())], inForce(old))
+        let plan = plan(new, found)
+        let changes = ShardChanges(parameters: [ShardParameter("maxmemory", "33554432")])
+        #expect(plan.shards == [ShardID(1): [.change(changes), .writeConfiguration(settings(1, new))]])
+        #expect(plan.routes == .set(planner().routes(of: new)))
+    }
+
+    @Test func aLoadingShardIsLeftAlone() throws {
+        let database = database(status: .active)
+        let found = observed(
+            [1: shard(.running, file: nil, try asPrimary("loading:1"))], inForce(database))
+        let plan = plan(database, found)
+        #expect(!plan.hasSteps && plan.missing == ["shard 1 is loading its data"])
+    }
+
+    @Test func aHeldShardIsNotStartedAndKeepsItsRoutes() {
+        let database = database(replicated: true, status: .active)
+        let found = observed([1: shard(.waiting("is down"), file: file(1, database))], inForce(database))
+        let plan = plan(database, found)
+        #expect(!plan.hasSteps && plan.missing == ["shard 1 is down"])
+    }
+
+    @Test func aFailingShardIsAFailure() {
+        let database = database()
+        var dead = shard(.waiting("is down"), file: file(1, database))
+        dead.isFailing = true
+        #expect(plan(database, observed([1: dead])).failures.count == 1)
+    }
+
+    @Test func aReplicaWithoutLinkIsMissing() throws {
+        let database = database(replicated: true, status: .active)
+        for (information, isMissing) in [
+            (try asReplica(link: "down"), true), (try asReplica(link: "up"), false),
+        ] {
+            let found = observed(
+                [2: shard(.running, file: file(2, database, on: 2), information)], inForce(database, node: 2))
+            let plan = plan(database, found, node: 2)
+            #expect(!plan.hasSteps && plan.isSettled == !isMissing)
+        }
+    }
+
+    @Test func aReplicaOfSomebodyElseIsRedirected() throws {
+        let database = database(replicated: true, status: .active)
+        let found = observed(
+            [2: shard(.running, file: file(2, database, on: 2), try asReplica(link: "up", of: "10.0.0.9"))],
+            inForce(database, node: 2))
+        let primary = ShardPeer(host: "10.0.0.1", port: 20001)
+        #expect(plan(database, found, node: 2).shards == [ShardID(2): [.follow(primary)]])
+    }
+
+    // MARK: - Swapping roles
+
+    @Test func anOrphanedReplicaIsPromotedAndThenRoutedTo() throws {
+        let old = database(replicated: true, status: .active)
+        let new = database(replicated: true, swapped: true, status: .active, epoch: 6)
+        let found = observed(
+            [2: shard(.running, file: file(2, old, on: 2), try asReplica(link: "down"))], inForce(old, node: 2))
+        let plan = plan(new, found, node: 2)
+        #expect(plan.shards == [ShardID(2): [.promote, .writeConfiguration(settings(2, new, on: 2))]])
+        #expect(plan.routes == .set(planner(2).routes(of: new)))
+    }
+
+    @Test func aLinkedReplicaLetsTheOldPrimaryHandOver() throws {
+        let old = database(replicated: true, status: .active)
+        let new = database(replicated: true, swapped: true, status: .active, epoch: 6)
+        let shards = [2: shard(.running, file: file(2, old, on: 2), try asReplica(link: "up"))]
+        let waiting = plan(new, observed(shards, inForce(old, node: 2)), node: 2)
+        #expect(!waiting.hasSteps && waiting.missing.count == 2)
+        let impatient = plan(new, observed(shards, inForce(old, node: 2), patienceOver: true), node: 2)
+        #expect(impatient.shards[ShardID(2)]?.first == .promote)
+        let bereft = plan(new, observed(shards, inForce(old, node: 2)), node: 2, down: ["10.0.0.1"])
+        #expect(bereft.shards[ShardID(2)]?.first == .promote)
+    }
+
+    @Test func theOldPrimaryHandsOverToAnAttachedReplica() throws {
+        let old = database(replicated: true, status: .active)
+        let new = database(replicated: true, swapped: true, status: .active, epoch: 6)
+        let successor = ShardPeer(host: "10.0.0.2", port: 20002)
+        let attached = "slave0:ip=10.0.0.2,port=20002,state=online,offset=1,lag=0\n"
+        func plan(_ information: ShardInformation, patienceOver: Bool = false) -> NodePlan {
+            self.plan(
+                new,
+                observed(
+                    [1: shard(.running, file: file(1, old), information)], inForce(old), patienceOver: patienceOver))
+        }
+        // Clients keep being held where they are until the new primary is one.
+        let first = plan(try asPrimary(attached))
+        #expect(first.shards == [ShardID(1): [.handOver(to: successor)]] && first.routes == nil)
+        let during = plan(try asPrimary(attached + "master_failover_state:waiting-for-sync"))
+        #expect(!during.hasSteps && during.missing.count == 2)
+        let done = plan(try asReplica(link: "down", of: "10.0.0.2", port: 20002))
+        #expect(done.shards == [ShardID(1): [.writeConfiguration(settings(1, new))]])
+        #expect(done.routes == .set(planner().routes(of: new)))
+        // Nobody there to hand over to, or it took too long: the cluster's word counts.
+        for plan in [plan(try asPrimary()), plan(try asPrimary(attached), patienceOver: true)] {
+            #expect(plan.shards == [ShardID(1): [.follow(successor), .writeConfiguration(settings(1, new))]])
+            #expect(plan.routes != nil)
+        }
+    }
+
+    @Test func aDeadOldPrimaryComesBackAsReplica() {
+        let old = database(replicated: true, status: .active)
+        let new = database(replicated: true, swapped: true, status: .active, epoch: 6)
+        let plan = plan(new, observed([1: shard(.startable, file: file(1, old))], inForce(old)))
+        #expect(plan.shards == [ShardID(1): [.writeConfiguration(settings(1, new)), .start(.replica)]])
+        #expect(plan.routes == .set(planner().routes(of: new)))
+    }
+
+    @Test func noRoutesToAPrimaryThatMayBeAReplicaStill() {
+        let old = database(replicated: true, status: .active)
+        let new = database(replicated: true, swapped: true, status: .active, epoch: 6)
+        let found = observed([2: shard(.running, file: file(2, old, on: 2))], inForce(old, node: 2))
+        #expect(plan(new, found, node: 2).routes == nil)
+    }
+
+    // MARK: - Managers that were started again, and removal
+
+    @Test func aRestartedManagerSetsRoutesWhateverTheShardsDo() {
+        let database = database(status: .active)
+        for process in [ShardObservation.Process.running, .waiting("is down")] {
+            let plan = plan(database, observed([1: shard(process, file: file(1, database))]))
+            #expect(plan.shards.isEmpty && plan.routes == .set(planner().routes(of: database)))
+        }
+    }
+
+    @Test(arguments: [DatabaseConfiguration.Status.deletePending, .creationFailed])
+    func removal(status: DatabaseConfiguration.Status) throws {
+        let database = database(status: status)
+        let found = observed([1: shard(.running, file: file(1, database), try asPrimary())], inForce(database))
+        let plan = plan(database, found)
+        #expect(plan.shards == [ShardID(1): [.remove]] && plan.routes == .remove(Epoch(5)))
+        #expect(self.plan(nil, found) == plan)
+    }
+
+    @Test func removalIsDoneWhenNothingIsLeft() {
+        let gone = shard(.startable, file: nil)
+        #expect(plan(nil, observed([1: gone])).isSettled)
+        let unconfirmed = plan(nil, observed([1: gone], RoutesObservation(removal: Epoch(5))))
+        #expect(!unconfirmed.hasSteps && unconfirmed.missing.count == 1)
+        var directory = gone
+        directory.directoryExists = true
+        #expect(plan(nil, observed([1: directory])).shards == [ShardID(1): [.remove]])
+    }
+
+    @Test func aShardThatMovedAwayIsRemoved() throws {
+        let database = database(status: .active)
+        let found = observed(
+            [
+                1: shard(.running, file: file(1, database), try asPrimary()),
+                8: shard(.running, file: "", try asPrimary()),
+            ], inForce(database))
+        #expect(plan(database, found).shards == [ShardID(8): [.remove]])
+    }
+}
