@@ -79,7 +79,8 @@ private struct Claims {
         // { iss : tarn , sub : <subject> , iat :<n>, exp :<n>}
         guard fields.count == 13, fields[1] == "iss", fields[5] == "sub", fields[9] == "iat", fields[11] == "exp",
             let bytes = Base64.decode(fields[7], alphabet: .url),
-            let issued = Int64(fields[10].dropFirst().dropLast()), let expires = Int64(fields[12].dropFirst().dropLast())
+            let issued = Int64(fields[10].dropFirst().dropLast()),
+            let expires = Int64(fields[12].dropFirst().dropLast())
         else { return nil }
         self.init(subject: String(decoding: bytes, as: UTF8.self), issued: issued, expires: expires)
     }

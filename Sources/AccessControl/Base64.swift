@@ -15,7 +15,8 @@ package enum Base64 {
             let group = bytes[start..<min(start + 3, bytes.count)]
             let bits = group.reduce(UInt32(0)) { $0 << 8 | UInt32($1) } << (8 * UInt32(3 - group.count))
             for index in 0...group.count { text.append(digits[Int(bits >> (18 - 6 * UInt32(index))) & 63]) }
-            if alphabet == .standard { text.append(contentsOf: repeatElement(UInt8(ascii: "="), count: 3 - group.count)) }
+            guard alphabet == .standard else { continue }
+            text.append(contentsOf: repeatElement(UInt8(ascii: "="), count: 3 - group.count))
         }
         return String(decoding: text, as: UTF8.self)
     }

@@ -31,7 +31,8 @@ extension BDBRequest {
         policy.persistence = try persistence(over: policy.persistence)
         policy.eviction = try choice(evictionPolicy, "eviction_policy", "eviction_policy_violation") ?? policy.eviction
         policy.proxyPolicy = try choice(proxyPolicy, "proxy_policy", "invalid_proxy_policy") ?? policy.proxyPolicy
-        policy.placement = try choice(shardsPlacement, "shards_placement", "invalid_shards_placement") ?? policy.placement
+        policy.placement =
+            try choice(shardsPlacement, "shards_placement", "invalid_shards_placement") ?? policy.placement
         if let tags { policy.tags = try checked(tags: tags) }
         return policy
     }
@@ -71,7 +72,8 @@ extension BDBRequest {
         let count = shardCount ?? policy.shardCount
         guard sharding == false, count > 1 else { return count }
         throw PlanError(
-            "invalid_sharding", "sharding is false and shards_count is \(count). Leave sharding out, or ask for one shard.")
+            "invalid_sharding",
+            "sharding is false and shards_count is \(count). Leave sharding out, or ask for one shard.")
     }
 
     private func persistence(over old: Persistence) throws(PlanError) -> Persistence {
@@ -80,7 +82,8 @@ extension BDBRequest {
         guard [PersistenceFields.everySecond, PersistenceFields.always].contains(append) else {
             throw PlanError(
                 "invalid_data_persistence",
-                "aof_policy is \"\(append)\"; it must be \(PersistenceFields.everySecond) or \(PersistenceFields.always).")
+                "aof_policy is \"\(append)\"; it must be \(PersistenceFields.everySecond) or "
+                    + "\(PersistenceFields.always).")
         }
         switch persistence ?? fields.persistence {
         case "disabled": return .none

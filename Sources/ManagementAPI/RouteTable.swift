@@ -33,8 +33,7 @@ package struct Route: Sendable, Hashable {
     }
 }
 
-/// Every public operation. The OpenAPI document is made from it, permissions are looked up in it, and a test holds
-/// the server's router against it.
+/// Every public operation: the OpenAPI document is made from it, and it says which permission each one takes.
 package enum RouteTable {
     package static let all: [Route] = bootstrap + cluster + databases + actions + users + tokens
 
@@ -57,7 +56,9 @@ package enum RouteTable {
     }
 
     private static let bootstrap = [
-        Route(.get, "/v1/bootstrap", "State of this node on its way into a cluster", isOpen: true, response: "Bootstrap"),
+        Route(
+            .get, "/v1/bootstrap", "State of this node on its way into a cluster", isOpen: true,
+            response: "Bootstrap"),
         Route(
             .post, "/v1/bootstrap/{action}", "Start create_cluster or join_cluster; answers at once", isOpen: true,
             request: "BootstrapRequest", response: "Bootstrap"),

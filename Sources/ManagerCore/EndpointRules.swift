@@ -19,7 +19,8 @@ enum EndpointRules {
         guard let port = ports.firstFree(from: id.rawValue - 1, where: { $0 != refusedPort && taken[$0] == nil })
         else {
             throw PlanError(
-                "insufficient_resources", "All \(ports.count - 1) endpoint ports (10000-19999) are taken. Delete a database.")
+                "insufficient_resources",
+                "All \(ports.count - 1) endpoint ports (10000-19999) are taken. Delete a database.")
         }
         return port
     }

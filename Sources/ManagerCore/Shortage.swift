@@ -40,7 +40,7 @@ struct Shortage {
         if fittingByCount < needed { return slotsMessage }
         let size = ByteCount(bytes: memory)
         if fitting < needed {
-            return "\(needed) \(shards) of \(size) are needed and \(fitting) would fit: "
+            return "\(needed) \(shards) of \(size) \(areNeeded), \(fitting == 0 ? "none" : "\(fitting)") would fit: "
                 + "\(ByteCount(bytes: Int64(needed - fitting) * memory)) short. \(list). Ask for less memory, delete "
                 + "a database, or join a node."
         }
@@ -49,13 +49,15 @@ struct Shortage {
     }
 
     private var slotsMessage: String {
-        "\(needed) \(shards) are needed, and nodes may run \(fittingByCount) more (their limit of shards is "
+        "\(needed) \(shards) \(areNeeded), and nodes may run \(fittingByCount) more (their limit of shards is "
             + "reached). Ask for fewer shards, delete a database, or join a node."
     }
 
     private var shards: String {
         needed == 1 ? "shard" : isReplicated ? "shards and replicas" : "shards"
     }
+
+    private var areNeeded: String { needed == 1 ? "is needed" : "are needed" }
 
     private var list: String {
         let named = candidates.prefix(Self.namedNodes).map { candidate in

@@ -80,7 +80,7 @@ struct PlacementTests {
         #expect(error.code == "insufficient_resources" && error.status == 406)
         #expect(
             error.message
-                == "3 shards of 1 GB are needed and 0 would fit: 3 GB short. Of what may be promised (90 % of memory) "
+                == "3 shards of 1 GB are needed, none would fit: 3 GB short. Of what may be promised (90 % of memory) "
                 + "node 1 has 921.5 MB free, node 2 has 921.5 MB free. Ask for less memory, delete a database, or "
                 + "join a node.")
     }

@@ -68,7 +68,8 @@ struct StateTests {
         let clock = ContinuousClock()
         var created: Plan?
         let time = try clock.measure {
-            created = try Planner.createDatabase(policy, id: DatabaseID(5000), in: state, fresh: fresh, now: World.start)
+            created = try Planner.createDatabase(
+                policy, id: DatabaseID(5000), in: state, fresh: fresh, now: World.start)
         }
         print("create with 16 shards among 1,000 nodes and 100,000 shards: \(time)")
         #expect(created?.database?.shards.count == 16)
