@@ -21,6 +21,7 @@ package struct Session {
     package var window: UInt32 = Session.initialWindow
     package var mode: SessionMode
     package var isDead = false
+    package var isInGrave = false
     /// Close as soon as all replies have left; nothing more is read.
     package var isClosing = false
     /// The peer will send no more, or the socket failed.

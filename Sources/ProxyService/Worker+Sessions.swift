@@ -227,7 +227,9 @@ extension Worker {
 
     /// Frees a dead session once no upstream knows it any more.
     mutating func reap(_ session: SessionPointer) {
-        if !session.pointee.hasUnanswered { sessionGraves.append(session) }
+        if session.pointee.hasUnanswered || session.pointee.isInGrave { return }
+        session.pointee.isInGrave = true
+        sessionGraves.append(session)
     }
 
     /// Between turns, when no event and no list can name the dead.
