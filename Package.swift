@@ -78,9 +78,9 @@ let package = Package(
 
         // Floor 2, cores: decisions, no I/O.
         library("ProxyCore", ["Primitives", "ClusterModel", "RESP", "ProxyControl"]),
+        library("ClusterStore", ["Primitives"]),
         library("ManagerCore", ["Primitives", "ClusterModel", "ClusterStore"]),
         library("AccessControl", ["Primitives", "ClusterModel"]),
-        library("ClusterStore", ["Primitives"]),
 
         // Floor 3, drivers.
         library("LocalSocket", ["CLinux", "Primitives"]),
@@ -152,6 +152,8 @@ let package = Package(
         tests("AccessControlTests", ["AccessControl", "Primitives"]),
         tests("ManagementAPITests", ["ManagementAPI", "AccessControl", "ClusterModel", "Primitives"]),
         tests("ManagerCoreTests", ["ManagerCore", "ClusterStore", "ClusterModel", "Primitives"], exclude: ["Scenarios"]),
+        tests("DevTests", ["dev"]),
+        tests("SystemTests", ["dev"]),
     ],
     swiftLanguageModes: [.v6]
 )
