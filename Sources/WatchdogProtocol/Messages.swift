@@ -3,13 +3,18 @@
 package struct WatchdogRequest: Hashable, Sendable {
     package enum Command: Hashable, Sendable {
         /// Starts a process, or answers its status when one of that name runs with an equal specification.
-        /// A running one with another specification is an error: stop it first.
+        /// A running one with another specification is an error: stop it first. One that has ended is started
+        /// with the new specification and counts on; one that waits for its restart keeps waiting, unless the
+        /// specification differs: then it is started at once. Answered when the program is being executed; `failed`
+        /// names what could not be.
         case start(ProcessSpecification)
-        /// Stops a process, answers when it is gone (at once when there is none), and forgets it.
+        /// Stops a process with all others of its session, answers when it is gone (at once when there is none),
+        /// and forgets it. An ended one stays in the list until it is stopped or started.
         case stop(name: String)
         case signal(name: String, number: Int32)
         case list
-        /// The watchdog replaces itself by the program at this path (empty: its own), children intact.
+        /// The watchdog replaces itself by the program at this path (empty: the current release's), children
+        /// intact. Other connections are closed; this one is answered by the new program with its list.
         case reexecute(path: String)
         /// Orderly stop of everything, the watchdog last.
         case shutdown

@@ -16,7 +16,8 @@ enum ProcessFacts {
     /// Boot and pid namespace: a container that starts again keeps the boot, but its pids begin anew.
     static func machine() -> String {
         let boot = (try? HostFile.read("/proc/sys/kernel/random/boot_id")) ?? []
-        return String(decoding: boot.filter { $0 > 0x20 }, as: UTF8.self) + " " + HostFile.target(ofLink: "/proc/self/ns/pid")
+        let namespace = HostFile.target(ofLink: "/proc/self/ns/pid")
+        return String(decoding: boot.filter { $0 > 0x20 }, as: UTF8.self) + " " + namespace
     }
 
     static func now() -> Moment {

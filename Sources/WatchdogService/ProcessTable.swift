@@ -45,7 +45,8 @@ package struct ProcessTable: Sendable {
         case signal(ProcessIdentity, Int32)
         /// SIGKILL to the process and to all others of its group.
         case kill(ProcessIdentity)
-        /// Write ``saved`` down before any later action: what was answered survives the watchdog.
+        /// Write ``saved`` down before any later reply leaves and any later process goes on to its program: what
+        /// was answered survives the watchdog.
         case save
         case reply(Ticket, WatchdogReply)
         /// To every connection.

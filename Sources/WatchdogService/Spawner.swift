@@ -8,6 +8,14 @@ struct ForkedProcess {
     var identity: ProcessIdentity
     var executable: String
 
+    /// Ends the child before its program.
+    func abandon() {
+        close(spawn.gate)
+        close(spawn.report)
+        var exit = clinux_exit()
+        _ = clinux_collect(identity.pid, 1, &exit)
+    }
+
     /// Lets the child execute its program and waits until it has.
     mutating func release(directory: String) throws(WatchdogError) {
         let failure = clinux_spawn_release(&spawn)

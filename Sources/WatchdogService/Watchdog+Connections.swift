@@ -35,8 +35,6 @@ extension Watchdog {
 
     func serve(_ number: UInt64) {
         guard let connection = connections[number] else { return }
-        connection.flush()
-        if !connection.hasOutput { poll.setWriting(.connection(number), false) }
         for request in connection.read() {
             let ticket = Ticket(connection: number, number: request.number)
             if case .reexecute(let path) = request.command {
@@ -47,9 +45,22 @@ extension Watchdog {
         }
     }
 
+    /// Queues a reply; it leaves at the end of the turn, after the state has been saved.
     func send(_ reply: WatchdogReply, to number: UInt64) {
         guard let connection = connections[number] else { return }
-        connection.send(reply)
-        if connection.hasOutput { poll.setWriting(.connection(number), true) }
+        connection.queue(reply)
+        if connection.isFull { flush() }
+    }
+
+    /// Saves the state if it has changed, then sends what waits: one write of the file per turn, however many
+    /// processes have ended in it.
+    func flush() {
+        saveIfChanged()
+        for (number, connection) in connections where connection.hasOutput || connection.isWaitingToWrite {
+            connection.flush()
+            guard connection.isWaitingToWrite != connection.hasOutput else { continue }
+            connection.isWaitingToWrite = connection.hasOutput
+            poll.setWriting(.connection(number), connection.hasOutput)
+        }
     }
 }

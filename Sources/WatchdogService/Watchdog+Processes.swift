@@ -15,7 +15,7 @@ extension Watchdog {
                 Journal.note("killing a process that did not stop in time", ["pid": String(identity.pid)])
                 killGroup(of: identity)
                 signal(identity, SIGKILL)
-            case .save: save()
+            case .save: isStateChanged = true
             case .reply(let ticket, let reply): send(reply, to: ticket.connection)
             case .broadcast(let reply):
                 note(reply)
@@ -57,16 +57,22 @@ extension Watchdog {
 
     private func spawn(_ name: String) {
         guard let specification = table.specification(of: name) else { return }
-        do {
+        do throws(WatchdogError) {
             var process = try Spawner.fork(
                 specification, environment: OwnProcesses.environment(of: specification, settings, layout),
                 log: layout.log(of: name))
+            // Before it goes on: a process that runs unwatched would be worse than none.
+            do { try watch(name, process.identity) } catch {
+                process.abandon()
+                throw error
+            }
             perform(table.forked(name, as: process.identity))
+            saveIfChanged()
             try process.release(directory: specification.workingDirectory)
-            try watch(name, process.identity)
             Journal.note("process started", ["name": name, "pid": String(process.identity.pid)])
             perform(table.started(name, at: ProcessFacts.now()))
         } catch {
+            forget(name)
             Journal.note("process could not be started", ["name": name, "error": error.message])
             perform(table.startFailed(name, because: error.message, at: ProcessFacts.now()))
         }
@@ -108,7 +114,10 @@ extension Watchdog {
         if identity.pid > 1 { kill(-identity.pid, SIGKILL) }
     }
 
-    func save() {
+    /// Before anything is answered, and before a new process goes on to its program.
+    func saveIfChanged() {
+        guard isStateChanged else { return }
+        isStateChanged = false
         let state = SavedState(machine: ProcessFacts.machine(), processes: table.saved)
         var writer = WireWriter()
         state.encode(into: &writer)
@@ -119,6 +128,7 @@ extension Watchdog {
 
     private func finish() {
         isFinished = true
+        isStateChanged = false
         unlink(layout.socket)
         unlink(layout.stateFile)
     }

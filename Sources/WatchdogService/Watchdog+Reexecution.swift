@@ -15,7 +15,9 @@ extension Watchdog {
                 throw WatchdogError(.system, "the node's processes are being stopped; nothing is replaced now")
             }
             try tryOut(program)
-            save()
+            isStateChanged = true
+            // What has been answered in this turn must not wait for a program that does not know of it.
+            flush()
             throw execute(program, for: ticket)
         } catch {
             Journal.note("re-execution failed, going on as before", ["error": error.message])

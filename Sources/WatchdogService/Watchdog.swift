@@ -31,6 +31,8 @@ package final class Watchdog {
     var connections: [UInt64: WatchdogConnection] = [:]
     var nextConnection: UInt64 = 1
     var isFinished = false
+    /// The table has changed since it was last written down.
+    var isStateChanged = false
     private var armed: Moment?
     private var asker: Inheritance.Asker?
 
@@ -79,6 +81,7 @@ package final class Watchdog {
         answerAsker()
         // Children that ended while nobody looked, as between two programs of one re-execution.
         reap()
+        flush()
         while !isFinished { turn() }
         Journal.note("watchdog ends, everything has stopped")
     }
@@ -93,6 +96,7 @@ package final class Watchdog {
         perform(table.timePassed(now))
         logs.timePassed(now) { watched.keys.map(layout.log(of:)) + [layout.ownLog] }
         logs.step()
+        flush()
         for (number, connection) in connections where connection.isBroken { drop(number) }
     }
 
@@ -153,6 +157,6 @@ package final class Watchdog {
         guard let asker else { return }
         self.asker = nil
         guard let number = admit(asker.descriptor) else { return }
-        connections[number]?.send(.done(number: asker.number, table.statuses))
+        send(.done(number: asker.number, table.statuses), to: number)
     }
 }

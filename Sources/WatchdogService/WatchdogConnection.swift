@@ -14,6 +14,8 @@ final class WatchdogConnection {
     private var input = FrameBuffer(limitBytes: requestLimitBytes)
     private var output: ArraySlice<UInt8> = []
     private(set) var isBroken = false
+    /// Whether the loop has been told to wait for room.
+    var isWaitingToWrite = false
 
     /// Owns the descriptor from here on.
     init(descriptor: Int32) {
@@ -60,17 +62,23 @@ final class WatchdogConnection {
         return requests
     }
 
-    func send(_ reply: WatchdogReply) {
-        guard !isBroken else { return }
-        output.append(contentsOf: reply.framed())
-        flush()
-        if output.count > Self.queueLimitBytes {
-            Journal.note("connection closed for not reading", ["queued_bytes": String(output.count)])
-            isBroken = true
-        }
+    /// Whether so much waits that it has to be flushed before more is queued.
+    var isFull: Bool { output.count > Self.queueLimitBytes }
+
+    /// Nothing leaves before ``flush()``.
+    func queue(_ reply: WatchdogReply) {
+        if !isBroken { output.append(contentsOf: reply.framed()) }
     }
 
+    /// Sends what the peer takes now. One that has let too much pile up is given up.
     func flush() {
+        sendWhatFits()
+        guard isFull, !isBroken else { return }
+        Journal.note("connection closed for not reading", ["queued_bytes": String(output.count)])
+        isBroken = true
+    }
+
+    private func sendWhatFits() {
         while !output.isEmpty, !isBroken {
             let count = output.withUnsafeBytes {
                 Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))

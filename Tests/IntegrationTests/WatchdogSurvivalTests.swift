@@ -151,10 +151,14 @@ private let canUnshare = (try? runProgram("unshare", ["--pid", "--fork", "--moun
     }
 
     @Test func anOrderlyStopGoesThroughThePhases() throws {
-        let fixture = try WatchdogFixture(own: "trap 'echo $0 >> \"$2/order\"; exit 0' TERM; while :; do sleep 0.01; done")
+        let fixture = try WatchdogFixture(
+            own: "trap 'echo $0 >> \"$2/order\"; exit 0' TERM; echo; while :; do sleep 0.01; done")
         let client = try fixture.start()
         let script = { (name: String) in
             "trap 'echo \(name) >> \(fixture.prefix)/order; exit 0' TERM; echo; while :; do sleep 0.01; done"
+        }
+        for name in ["proxy", "manager"] {
+            try settled("\(name) ready", { fixture.read("var/log/tarn/\(name).log") }) { !$0.isEmpty }
         }
         for (name, phase) in [("etcd", 40), ("shard-1", 30)] as [(String, UInt8)] {
             _ = try client.start(shell(name, script(name), phase: phase))

@@ -34,7 +34,8 @@ import WatchdogService
         relative.executable = "redis-server"
         var nul = process("shard-1")
         nul.arguments = ["a\0b"]
-        for specification in [faulty, relative, nul, process("Shard"), process("../x"), process("watchdog"), process("")] {
+        let misnamed = ["Shard", "../x", "watchdog", ""].map { process($0) }
+        for specification in [faulty, relative, nul] + misnamed {
             var story = TableStory()
             #expect(story.request(.start(specification)).failure != nil, "\(specification)")
             #expect(story.table.statuses.isEmpty)
