@@ -154,6 +154,10 @@ let package = Package(
         tests("ManagerCoreTests", ["ManagerCore", "ClusterStore", "ClusterModel", "Primitives"], exclude: ["Scenarios"]),
         tests("DevTests", ["dev"]),
         tests("SystemTests", ["dev"]),
+        tests("TLSTests", ["TLS", "COpenSSL", "Primitives"], linked: sharedTLS),
+        tests("HTTPTransportTests", [
+            "HTTPTransport", "TLS", hummingbird, logging,
+        ] + nio, linked: sharedTLS),
     ],
     swiftLanguageModes: [.v6]
 )

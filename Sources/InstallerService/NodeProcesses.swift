@@ -40,8 +40,12 @@ struct NodeProcesses {
     /// Stops everything of this installation: asks first, then tells, then kills. Returns when nothing is left.
     func stop() throws {
         if requestShutdown(), isGone(within: 60) { return }
-        signal(SIGTERM) { $0.name == "tarn-watchdog" }
-        if isGone(within: 20) { return }
+        // A watchdog that does not listen still stops its children in order when it is told to.
+        let isWatchdog: (RunningProcess) -> Bool = { $0.name == "tarn-watchdog" }
+        signal(SIGTERM, isWatchdog)
+        if isGone(within: 20, isWatchdog), remaining().isEmpty { return }
+        signal(SIGTERM) { _ in true }
+        if isGone(within: 5) { return }
         // Watchdog and manager bring each other back, so all go at once, again until none is seen.
         for _ in 0..<50 {
             signal(SIGKILL) { _ in true }
@@ -72,13 +76,15 @@ struct NodeProcesses {
         for process in remaining() where isMeant(process) { kill(process.pid, number) }
     }
 
-    private func isGone(within seconds: Double) -> Bool {
+    private func isGone(
+        within seconds: Double, _ isMeant: (RunningProcess) -> Bool = { _ in true }
+    ) -> Bool {
         let deadline = ContinuousClock.now + .seconds(seconds)
-        repeat {
-            if remaining().isEmpty { return true }
+        while remaining().contains(where: isMeant) {
+            guard ContinuousClock.now < deadline else { return false }
             usleep(20_000)
-        } while ContinuousClock.now < deadline
-        return remaining().isEmpty
+        }
+        return true
     }
 
     private func wait(seconds: Int, _ message: String, _ isDone: () throws -> Bool) throws {

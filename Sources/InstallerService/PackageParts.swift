@@ -49,6 +49,12 @@ struct PackageParts {
     mutating func addLibraries() throws {
         let libraries = SharedLibraries.ofThisMachine(try machine())
         let programs = inputs.map(\.source).filter { (try? Self.elf($0)) ?? nil != nil }
+        for program in programs where try Self.elf(program)?.neededLibraries.contains("libswiftCore.so") == true {
+            let name = program[program.lastIndex(of: "/")!...].dropFirst()
+            throw InstallerError(
+                .assembly, "\(name) needs the Swift runtime as a shared library, which no server has: build with"
+                    + " `--static-swift-stdlib`.")
+        }
         for (name, source) in try libraries.closure(of: programs).sorted(by: { $0.key < $1.key }) {
             let isOpenSSL = name.hasPrefix("libssl.") || name.hasPrefix("libcrypto.")
             try add(source, as: isOpenSSL ? "lib/openssl/\(name)" : "lib/\(name)", isExecutable: false)

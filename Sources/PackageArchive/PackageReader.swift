@@ -110,6 +110,9 @@ package struct PackageReader {
         let listed = Dictionary(uniqueKeysWithValues: manifest.files.map { ($0.path, $0) })
         var missing = Set(listed.keys)
         while let entry = try stream.next() {
+            guard entry.isFile else {
+                throw PackageError(.entryKind, "The package holds a link, directory or device: do not use it.")
+            }
             try PackagePath.check(entry.path)
             guard let file = listed[entry.path] else {
                 throw PackageError(.entryUnlisted, "\(entry.path) is in the package but not in its manifest.")
@@ -126,9 +129,6 @@ package struct PackageReader {
     }
 
     private func check(_ entry: ArchiveStream.Entry, against file: PackageManifest.File) throws(PackageError) {
-        guard entry.isFile else {
-            throw PackageError(.entryKind, "\(entry.path) is a link or special file; only plain files may be in it.")
-        }
         guard entry.size == file.size else {
             throw PackageError(
                 .wrongSize, "\(entry.path) has \(entry.size) bytes, the manifest says \(file.size): package changed.")
