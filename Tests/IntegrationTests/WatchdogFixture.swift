@@ -70,13 +70,13 @@ final class WatchdogFixture {
     func read(_ path: String) -> String { contentOfFile("\(prefix)/\(path)") ?? "" }
 
     /// Starts the watchdog in the foreground and waits for its socket.
-    func start(through wrapper: [String] = []) throws -> WatchdogClient {
+    func start(through wrapper: [String] = []) throws -> WatchdogPeer {
         let words = wrapper + [Self.program, "--prefix", prefix, "--foreground"]
         pid = try spawnProgram(words, output: "\(prefix)/watchdog.out")
         // A child that a killed predecessor has just forked may hold the old socket open for a moment: that one
         // connects and never answers.
-        let client = try settled("a socket that answers", { () -> WatchdogClient? in
-            guard let client = try? WatchdogClient(self.socket) else { return nil }
+        let client = try settled("a socket that answers", { () -> WatchdogPeer? in
+            guard let client = try? WatchdogPeer(self.socket) else { return nil }
             return (try? client.list(within: 1)) == nil ? nil : client
         }) { $0 != nil }
         return try #require(client)
@@ -98,7 +98,7 @@ final class WatchdogFixture {
 }
 
 /// A connection to a watchdog that waits for what it asks.
-final class WatchdogClient {
+final class WatchdogPeer {
     let descriptor: Int32
     private var frames = FrameBuffer()
     /// What the watchdog has reported by itself so far.

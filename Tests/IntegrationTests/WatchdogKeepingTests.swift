@@ -57,7 +57,7 @@ import WatchdogProtocol
     @Test func anEndIsReportedToEveryConnectionAtOnce() throws {
         let fixture = try WatchdogFixture()
         let client = try fixture.start()
-        let other = try WatchdogClient(fixture.socket)
+        let other = try WatchdogPeer(fixture.socket)
         _ = try other.list()
         _ = try client.start(shell("shard-1", "exit 7"))
         for connection in [client, other] {

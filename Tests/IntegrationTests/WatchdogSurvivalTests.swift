@@ -76,7 +76,7 @@ private let canUnshare = (try? runProgram("unshare", ["--pid", "--fork", "--moun
             guard case .done(_, let statuses) = try client.ask(.reexecute(path: "")) else { return }
             #expect(statuses == before)
         }
-        let again = try WatchdogClient(fixture.socket)
+        let again = try WatchdogPeer(fixture.socket)
         #expect(try again.list() == before)
         #expect(processFacts(shard.pid)?.parent == fixture.pid)
         #expect(try runProgram(WatchdogFixture.program, ["--prefix", fixture.prefix]).status == 3, "it kept its lock")
@@ -101,7 +101,7 @@ private let canUnshare = (try? runProgram("unshare", ["--pid", "--fork", "--moun
             #expect(message == reason)
         }
         #expect(try client.list() == before)
-        #expect(try WatchdogClient(fixture.socket).list() == before)
+        #expect(try WatchdogPeer(fixture.socket).list() == before)
     }
 
     @Test func aSecondOneIsRefused() throws {
@@ -119,7 +119,7 @@ private let canUnshare = (try? runProgram("unshare", ["--pid", "--fork", "--moun
     @Test func asDaemonItReturnsWhenTheSocketAnswers() throws {
         let fixture = try WatchdogFixture()
         #expect(try runProgram(WatchdogFixture.program, ["--prefix", fixture.prefix, "--daemon"]) == (0, ""))
-        let client = try WatchdogClient(fixture.socket)
+        let client = try WatchdogPeer(fixture.socket)
         let pids = try settled("both", { try client.list().map(\.pid).filter { $0 > 0 } }) { $0.count == 2 }
         #expect(try client.ask(.shutdown) == .done(number: client.number, []))
         for pid in pids { #expect(isDead(pid)) }
@@ -135,12 +135,12 @@ private let canUnshare = (try? runProgram("unshare", ["--pid", "--fork", "--moun
         let fixture = try WatchdogFixture()
         let client = try fixture.start()
         for bytes: [UInt8] in [[255, 255, 255, 127], [1, 0, 0, 0, 0], [6, 0, 0, 0, 1, 0, 0, 0, 4, 0]] {
-            let hostile = try WatchdogClient(fixture.socket)
+            let hostile = try WatchdogPeer(fixture.socket)
             hostile.sendBytes(bytes)
             try settled("close for \(bytes)", { hostile.isClosed() }) { $0 }
         }
         // It asks and never reads: the answers pile up to the limit, then it is dropped.
-        let slow = try WatchdogClient(fixture.socket)
+        let slow = try WatchdogPeer(fixture.socket)
         let flood = (0..<200).flatMap { WatchdogRequest(number: $0, command: .list).framed() }
         var limit = timeval(tv_sec: 5, tv_usec: 0)
         setsockopt(slow.descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
