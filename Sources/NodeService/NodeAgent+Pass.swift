@@ -9,6 +9,8 @@ import WatchdogProtocol
 struct PassOutcome: Sendable {
     var epoch: Epoch
     var isSettled = false
+    /// False when there was nothing to look at yet.
+    var hasLooked = false
     /// Something was done, so it pays to look again at once.
     var hasProgressed = false
     var missing: [String] = []
@@ -18,8 +20,10 @@ struct PassOutcome: Sendable {
 }
 
 extension NodeAgent {
-    /// How long a living old primary may take to hand over before its replica is promoted all the same.
-    private static let handOverPatience = Duration.seconds(2)
+    /// How long a living old primary may take to hand over before its replica is promoted all the same. Above the span
+    /// that redis itself gets for it: about a second is usual, since replicas tell their offset once a second.
+    private static let handOverPatience = Duration.seconds(3)
+    private static let handOverSpan = Duration.seconds(2)
 
     /// Observes once, plans once, executes once.
     func pass(_ id: DatabaseID) async -> PassOutcome {
@@ -36,6 +40,7 @@ extension NodeAgent {
         // A newer configuration may have come during the observation: plan for what was observed, the next pass
         // looks anew. Executing the older plan first does no harm beyond a detour.
         let plan = planner().plan(job.wanted, epoch: job.epoch, observation)
+        outcome.hasLooked = true
         outcome.isSettled = plan.isSettled
         outcome.missing = plan.missing
         outcome.failures = plan.failures
@@ -152,6 +157,8 @@ extension NodeAgent {
     }
 
     private func confirm(_ database: DatabaseID, _ epoch: Epoch, _ errors: inout [ShardID: String]) async {
+        // The link opens only after the first pass of every database, so this pass must not wait for it.
+        guard proxy.isOpen else { return }
         do {
             try await proxy.waitApplied(database, epoch: epoch, deadline: .seconds(1))
         } catch {
@@ -186,7 +193,7 @@ extension NodeAgent {
             try await connection(shard, password).becomePrimary()
         case .handOver(let replica):
             logger.notice("handing over to the replica", metadata: ["shard": "\(shard)", "database": "\(database)"])
-            try await connection(shard, password).handOver(to: replica, timeout: Self.handOverPatience)
+            try await connection(shard, password).handOver(to: replica, timeout: Self.handOverSpan)
         case .follow(let primary):
             logger.notice("following a primary", metadata: ["shard": "\(shard)", "primary": "\(primary)"])
             try await connection(shard, password).follow(primary)

@@ -260,10 +260,14 @@ extension NodeAgent {
             job.missing = ""
             if job.wanted?.isWanted != true && !job.isStale { job.shards = [] }
         } else {
-            job.missing = outcome.missing.joined(separator: "; ")
+            let missing = outcome.missing.joined(separator: "; ")
+            if missing != job.missing {
+                logger.debug("waiting", metadata: ["database": "\(database)", "missing": "\(missing)"])
+            }
+            job.missing = missing
             job.failure = outcome.failures.isEmpty ? nil : outcome.failures.joined(separator: "; ")
         }
-        job.hadFirstPass = true
+        if outcome.hasLooked { job.hadFirstPass = true }
         jobs[database] = job
         progressWaits.wake(database)
     }

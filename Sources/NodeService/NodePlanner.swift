@@ -116,10 +116,14 @@ extension NodePlanner {
                 missing.append("shard \(shard.id) is handing over to \(primary)")
                 return []
             }
-            let canHandOver = information.onlineReplicas.contains(primary) && !isPatienceOver
-            steps.append(canHandOver ? .handOver(to: primary) : .follow(primary))
             // The file follows when the role has changed, not before.
-            if canHandOver { return steps }
+            if !isPatienceOver && information.onlineReplicas.contains(primary) { return [.handOver(to: primary)] }
+            guard isPatienceOver || !information.attachedReplicas.contains(primary) else {
+                // It counts as online a moment after it is, when the child that sent the copy has been reaped.
+                missing.append("shard \(shard.id) waits for \(primary) to catch up before handing over")
+                return []
+            }
+            steps.append(.follow(primary))
         case (.replica(let current), let primary?):
             if current != primary {
                 steps.append(.follow(primary))
@@ -187,10 +191,12 @@ extension NodePlanner {
         for shard in database.shards where shard.node == node {
             let found = observed.shards[shard.id]
             let steps = plan.shards[shard.id] ?? []
-            let isHandingOver = found?.information?.isHandingOver == true
-                || steps.contains { if case .handOver = $0 { true } else { false } }
-            if isHandingOver { return false }
-            guard shard.role == .primary else { continue }
+            guard shard.role == .primary else {
+                // Until the hand-over is done clients are held where they are; to follow at once is done at once.
+                let isPrimaryStill = found?.information?.role == .primary
+                if isPrimaryStill && !steps.contains(where: \.isFollow) { return false }
+                continue
+            }
             if let information = found?.information {
                 if information.role != .primary && !steps.contains(.promote) { return false }
                 if information.isLoading && database.status == .pending { return false }
@@ -203,6 +209,12 @@ extension NodePlanner {
 }
 
 // MARK: - Removal
+
+extension NodeStep {
+    fileprivate var isFollow: Bool {
+        if case .follow = self { true } else { false }
+    }
+}
 
 extension NodePlanner {
     private func removal(epoch: Epoch, _ observed: NodeObservation) -> NodePlan {

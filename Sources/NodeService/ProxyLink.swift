@@ -88,6 +88,8 @@ package final class ProxyLink: Sendable {
         }
     }
 
+    var isOpen: Bool { state.withLock { $0.isOpen } }
+
     package func set(_ routes: DatabaseRoutes) {
         state.withLock { state in
             if let known = state.routes[routes.database] {

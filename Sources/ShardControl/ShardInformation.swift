@@ -20,7 +20,9 @@ package struct ShardInformation: Hashable, Sendable {
     package var isHandingOver: Bool
     /// Bytes of the replication stream: produced by a primary, processed by a replica.
     package var replicationOffset: Int64
-    /// Replicas that are attached and in step.
+    /// Replicas that are attached, those that still receive their first copy included.
+    package var attachedReplicas: [ShardPeer]
+    /// Replicas that are attached and follow the stream.
     package var onlineReplicas: [ShardPeer]
     /// The last background save or append-only write failed: disk full, most likely.
     package var isPersistenceFailing: Bool
@@ -55,21 +57,22 @@ package struct ShardInformation: Hashable, Sendable {
             field.key.hasPrefix("db") && field.value.hasPrefix("keys=")
                 ? sum + (Int64(field.value.dropFirst(5).prefix { $0 != "," }) ?? 0) : sum
         }
-        onlineReplicas = fields.compactMap { ShardInformation.onlineReplica($0.key, $0.value) }
-            .sorted { ($0.host, $0.port) < ($1.host, $1.port) }
+        let replicas = fields.compactMap { ShardInformation.replica($0.key, $0.value) }
+            .sorted { ($0.peer.host, $0.peer.port) < ($1.peer.host, $1.peer.port) }
+        attachedReplicas = replicas.map(\.peer)
+        onlineReplicas = replicas.filter(\.isOnline).map(\.peer)
     }
 
     /// Reads `slave0:ip=127.0.0.1,port=20001,state=online,offset=14,lag=0`.
-    private static func onlineReplica(_ name: Substring, _ value: Substring) -> ShardPeer? {
+    private static func replica(_ name: Substring, _ value: Substring) -> (peer: ShardPeer, isOnline: Bool)? {
         guard name.hasPrefix("slave"), Int(name.dropFirst(5)) != nil else { return nil }
         var parts: [Substring: Substring] = [:]
         for part in value.split(separator: ",") {
             guard let equals = part.firstIndex(of: "=") else { continue }
             parts[part[..<equals]] = part[part.index(after: equals)...]
         }
-        guard parts["state"] == "online", let host = parts["ip"], let port = parts["port"].flatMap({ UInt16($0) })
-        else { return nil }
-        return ShardPeer(host: String(host), port: port)
+        guard let host = parts["ip"], let port = parts["port"].flatMap({ UInt16($0) }) else { return nil }
+        return (ShardPeer(host: String(host), port: port), parts["state"] == "online")
     }
 }
 

@@ -54,6 +54,7 @@ import Testing
         #expect(information.pid == 71 && information.uptimeSeconds == 12 && information.usedMemoryBytes == 1000)
         #expect(information.keys == 6 && information.replicationOffset == 99)
         #expect(information.isHandingOver && information.isPersistenceFailing && !information.isLoading)
+        #expect(information.attachedReplicas.map(\.port) == [20001, 20009, 20001])
         #expect(
             information.onlineReplicas == [
                 ShardPeer(host: "127.0.0.2", port: 20001), ShardPeer(host: "127.0.0.3", port: 20001),
