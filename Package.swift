@@ -133,6 +133,7 @@ let package = Package(
         tests("ClusterStoreTests", ["ClusterStore", "TestSupport"], linked: sharedTLS),
         tests("IntegrationTests", [
             "ClusterStore", "EtcdStore", "HTTPTransport", "TestSupport", "WatchdogProtocol", "LocalSocket", "Primitives",
+            "ProxyControl", "ClusterModel", "tarn-proxy",
         ], linked: sharedTLS),
         tests("ManagerServiceTests", [
             "ManagerService", "ManagerCore", "ManagementAPI", "ClusterStore", "ClusterModel", "TLS", "Primitives",
@@ -148,6 +149,8 @@ let package = Package(
         tests("WatchdogProtocolTests", ["WatchdogProtocol", "Primitives"]),
         tests("WatchdogServiceTests", ["WatchdogService", "WatchdogProtocol", "Primitives"]),
         tests("PrimitivesTests", ["Primitives"]),
+        tests("RESPTests", ["RESP"]),
+        tests("ProxyCoreTests", ["ProxyCore", "RESP"]),
         tests("ClusterModelTests", ["ClusterModel", "Primitives"]),
         tests("AccessControlTests", ["AccessControl", "Primitives"]),
         tests("ManagementAPITests", ["ManagementAPI", "AccessControl", "ClusterModel", "Primitives"]),

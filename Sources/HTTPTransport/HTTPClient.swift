@@ -65,8 +65,8 @@ package final class HTTPClient: Sendable {
 
     /// Sends a request and gives the parts of its body as they come, on a connection of its own.
     ///
-    /// The stream ends with the answer. It fails with an `HTTPClientError`: `status` for anything outside 200...299 (the
-    /// message is the body), or what broke the connection. Ending the iteration or cancelling its task closes it.
+    /// The stream ends with the answer. It fails with an `HTTPClientError`: `status` for anything outside 200...299
+    /// (the message is the body), or what broke the connection. Ending the iteration or cancelling its task closes it.
     /// - Parameter connectDeadline: covers the connection and its handshake; the answer may take any time.
     package func stream(
         _ request: HTTPClientRequest, to endpoint: HTTPEndpoint, connectDeadline: Duration

@@ -70,8 +70,8 @@ extension Channel {
     /// What the handshake of this connection told; nil for a connection without our TLS.
     package func tlsConnection() async throws -> TLSConnection? {
         try await eventLoop.submit {
-            guard let handler = try? self.pipeline.syncOperations.handler(type: TLSHandler.self), let peer = handler.peer
-            else { return nil }
+            let pipeline = self.pipeline.syncOperations
+            guard let handler = try? pipeline.handler(type: TLSHandler.self), let peer = handler.peer else { return nil }
             return TLSConnection(
                 peer: peer, exporter: try handler.exportKeyingMaterial(label: TLSConnection.exporterLabel))
         }.get()

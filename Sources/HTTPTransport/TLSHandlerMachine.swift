@@ -19,8 +19,8 @@ struct TLSHandlerMachine {
         case open(Open)
         /// close_notify is on its way out; the channel is closed once it is written.
         case leaving
-        /// The handshake failed and the alert is sent. What still comes in is read and dropped for a moment: closing with
-        /// unread bytes makes the kernel send a reset, which destroys the alert before the peer has read why.
+        /// The handshake failed and the alert is sent. What still comes in is read and dropped for a moment: closing
+        /// with unread bytes makes the kernel send a reset, which destroys the alert before the peer has read why.
         case draining
         case closed
     }

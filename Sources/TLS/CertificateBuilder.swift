@@ -87,9 +87,8 @@ enum DistinguishedName {
     /// - Throws: `invalidArgument` unless the name has 1 to 64 characters (RFC 5280, ub-common-name).
     static func setCommonName(_ commonName: String, on name: OpaquePointer?) throws(TLSError) {
         let bytes = Array(commonName.utf8)
-        guard
-            X509_NAME_add_entry_by_NID(name, NID_commonName, tarn_mbstring_utf8(), bytes, Int32(bytes.count), -1, 0) == 1
-        else {
+        let count = Int32(bytes.count)
+        guard X509_NAME_add_entry_by_NID(name, NID_commonName, tarn_mbstring_utf8(), bytes, count, -1, 0) == 1 else {
             throw ErrorQueue.error(.invalidArgument, "\"\(commonName)\" can't be a common name (1 to 64 characters)")
         }
     }
