@@ -36,7 +36,7 @@ struct StateTests {
             }
         }
         #expect(forward == backward)
-        #expect(forward.usage == world.state.usage || !world.state.usage.unfinished.isEmpty)
+        #expect(forward.usage == world.state.usage)
     }
 
     @Test func theHeadsRevisionIsTheConditionOfPlans() {
