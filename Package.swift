@@ -133,8 +133,8 @@ let package = Package(
         tests("ClusterStoreTests", ["ClusterStore", "TestSupport"], linked: sharedTLS),
         tests("IntegrationTests", [
             "ClusterStore", "EtcdStore", "HTTPTransport", "TestSupport", "WatchdogProtocol", "LocalSocket", "Primitives",
-            "ProxyControl", "ClusterModel", "tarn-proxy",
-        ], linked: sharedTLS),
+            "ProxyControl", "ClusterModel", "NodeService", "ShardControl", "TLS", logging,
+        ] + nio, linked: sharedTLS),
         tests("ManagerServiceTests", [
             "ManagerService", "ManagerCore", "ManagementAPI", "ClusterStore", "ClusterModel", "TLS", "Primitives",
             logging,

@@ -58,7 +58,7 @@ package struct HostFacts: Equatable, Sendable {
 extension HostFacts {
     /// - Parameter prefix: Need not exist yet: the nearest directory above it tells the free disk space.
     package static func ofThisMachine(prefix: String) -> HostFacts {
-        let memory = memoryTable()
+        let memory = HostInventory.memoryTable()
         let ports = integers("/proc/sys/net/ipv4/ip_local_port_range")
         return HostFacts(
             architecture: machineArchitecture(), kernel: HostFile.text("/proc/sys/kernel/osrelease") ?? "unknown",
@@ -101,15 +101,6 @@ extension HostFacts {
 
     private static func integers(_ path: String) -> [Int] {
         (HostFile.text(path) ?? "").split { $0 == " " || $0 == "\t" }.compactMap { Int($0) }
-    }
-
-    private static func memoryTable() -> [String: ByteCount] {
-        var table: [String: ByteCount] = [:]
-        for line in (HostFile.text("/proc/meminfo") ?? "").split(separator: "\n") {
-            let words = line.split { $0 == " " || $0 == ":" }
-            if words.count >= 2, let kilobytes = Int64(words[1]) { table[String(words[0])] = .kilobytes(kilobytes) }
-        }
-        return table
     }
 
     private static func freeDisk(_ prefix: String) -> ByteCount {

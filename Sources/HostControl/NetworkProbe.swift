@@ -12,10 +12,16 @@ package enum NetworkProbe {
 
     /// IPv4 addresses of the interfaces that are up, loopback ones last.
     package static func addresses() -> [String] {
+        let found = interfaces().map(\.address)
+        return found.filter { !$0.hasPrefix("127.") } + found.filter { $0.hasPrefix("127.") }
+    }
+
+    /// The same with the names of the interfaces, in the kernel's order.
+    package static func interfaces() -> [(interface: String, address: String)] {
         var first: UnsafeMutablePointer<ifaddrs>?
         guard getifaddrs(&first) == 0 else { return [] }
         defer { freeifaddrs(first) }
-        var found: [String] = []
+        var found: [(interface: String, address: String)] = []
         var next = first
         while let interface = next {
             next = interface.pointee.ifa_next
@@ -25,9 +31,9 @@ package enum NetworkProbe {
             let text = address.withMemoryRebound(to: sockaddr_in.self, capacity: 1) {
                 Self.text($0.pointee.sin_addr)
             }
-            found.append(text)
+            found.append((String(cString: interface.pointee.ifa_name), text))
         }
-        return found.filter { !$0.hasPrefix("127.") } + found.filter { $0.hasPrefix("127.") }
+        return found
     }
 
     /// Whether something could listen there now. Port 0 asks for the address alone.

@@ -1,6 +1,7 @@
 import ClusterModel
 package import ClusterStore
 import FoundationEssentials
+import HostControl
 package import ManagementAPI
 package import ManagerCore
 package import Primitives
@@ -30,9 +31,9 @@ package struct NodeKeys: Sendable {
 
     /// Key first, certificate last: a certificate that is there has its key.
     package func save(directory: String) throws {
-        try SecretFile.write(identity.privateKeyPEM, to: "\(directory)/\(Self.keyFile)")
-        try SecretFile.write(authorityPEM, to: "\(directory)/\(Self.authorityFile)", mode: 0o644)
-        try SecretFile.write(identity.certificateChainPEM, to: "\(directory)/\(Self.certificateFile)", mode: 0o644)
+        try HostFile.write(identity.privateKeyPEM.utf8, to: "\(directory)/\(Self.keyFile)", mode: 0o600)
+        try HostFile.write(authorityPEM.utf8, to: "\(directory)/\(Self.authorityFile)", mode: 0o644)
+        try HostFile.write(identity.certificateChainPEM.utf8, to: "\(directory)/\(Self.certificateFile)", mode: 0o644)
     }
 
     private static func read(_ path: String) throws -> String {

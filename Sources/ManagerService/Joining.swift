@@ -1,6 +1,7 @@
 import ClusterModel
 import FoundationEssentials
 import HTTPTransport
+import HostControl
 package import ManagementAPI
 package import ManagerCore
 package import NIOCore
@@ -68,7 +69,7 @@ package struct JoinHandshake: Sendable {
     private func key() throws -> String {
         if let kept = try? Data(contentsOf: URL(filePath: keyFile)) { return String(decoding: kept, as: UTF8.self) }
         let made = try Certificates.makeKey()
-        try SecretFile.write(made, to: keyFile)
+        try HostFile.write(made.utf8, to: keyFile, mode: 0o600)
         return made
     }
 }

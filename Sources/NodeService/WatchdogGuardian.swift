@@ -41,8 +41,12 @@ package struct WatchdogGuardian: Sendable {
     private func isLockFree() -> Bool {
         let descriptor = open(paths.watchdogLock, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return false }
-        defer { close(descriptor) }  // Gives the lock back.
-        return flock(descriptor, LOCK_SH | LOCK_NB) == 0
+        defer { close(descriptor) }
+        // A record lock, so that it is the watchdog's alone: a child that it left behind holds no part of it.
+        var lock = Glibc.flock()
+        lock.l_type = Int16(F_WRLCK)
+        lock.l_whence = Int16(SEEK_SET)
+        return fcntl(descriptor, F_GETLK, &lock) == 0 && lock.l_type == Int16(F_UNLCK)
     }
 
     private func spawn() async {

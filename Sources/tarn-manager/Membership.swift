@@ -1,0 +1,173 @@
+import ClusterModel
+import ClusterStore
+import EtcdStore
+import FoundationEssentials
+import HTTPTransport
+import ManagementAPI
+import ManagerCore
+import ManagerService
+import NodeService
+import Primitives
+import TLS
+
+/// The parts that exist while the node is a member.
+struct Membership: Sendable {
+    let identity: NodeIdentity
+    let member: ClusterMember
+    let peers: Peers
+    let store: EtcdStore
+    let agent: NodeAgent
+}
+
+extension Manager {
+    /// Starts everything that a member runs; returns when the node serves as one.
+    func becomeMember(_ identity: NodeIdentity, keys: NodeKeys, work: BootstrapWork?) async throws {
+        serverTLS.replace(
+            by: try TLSContext.server(identity: keys.identity, clientAuthority: keys.authorityPEM))
+        if identity.voterAddresses.contains(settings.address) { try await startStoreAgain(identity) }
+        let (store, client) = try openStore(identity, keys: keys)
+        let membership = Membership(
+            identity: identity,
+            member: ClusterMember(node: identity.node, store: store, now: now, logger: logger),
+            peers: Peers(client: client), store: store,
+            agent: NodeAgent(
+                node: identity.node, address: settings.address, prefix: settings.prefix, watchdog: watchdog,
+                proxy: proxy, group: group, logger: logger))
+        phase = .member(membership, since: work)
+        logger.info("member of a cluster", metadata: ["node": "\(identity.node)", "cluster": "\(identity.clusterName)"])
+        Task { await run(membership) }
+        await waitForState(of: membership)
+    }
+
+    /// A client that calls right after "completed" should find the cluster, not an empty copy of it.
+    private func waitForState(of membership: Membership) async {
+        for await _ in await membership.member.follower.states() { return }
+    }
+
+    private func run(_ membership: Membership) async {
+        await withDiscardingTaskGroup { group in
+            group.addTask { await membership.agent.run() }
+            group.addTask { await self.reportShardExits(of: membership) }
+            group.addTask {
+                await membership.member.run(
+                    probe: { node, database, epoch, span in
+                        await self.probe(node, database, epoch, within: span, membership)
+                    },
+                    onState: { await self.adopt($0, membership) })
+            }
+        }
+    }
+
+    /// Everything on this node that follows from the cluster's state.
+    private func adopt(_ state: ClusterState, _ membership: Membership) async {
+        await membership.agent.adopt(databases: state.databases, nodes: state.nodes)
+        await followStoreMembership(state, membership)
+    }
+
+    private func followStoreMembership(_ state: ClusterState, _ membership: Membership) async {
+        let voters = state.voterAddresses
+        guard !voters.isEmpty else { return }
+        let endpoints = voters.map { HTTPEndpoint(host: $0, port: EtcdServer.clientPort) }
+        let own = endpoints.first { $0.host == settings.address }
+        membership.store.setEndpoints(endpoints, preferring: own)
+        do {
+            if var known = try NodeIdentity.load(path: paths.identity), known.voterAddresses != voters {
+                known.voterAddresses = voters
+                try known.save(path: paths.identity)
+            }
+            guard let record = state.nodes[membership.identity.node], record.storeRole == .learner else { return }
+            try await startLearner(membership, state)
+        } catch {
+            logger.warning("could not follow the store's membership", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private func startLearner(_ membership: Membership, _ state: ClusterState) async throws {
+        guard try await !isStoreRunning() else { return }
+        var initial: [NodeID: String] = [membership.identity.node: settings.address]
+        for node in state.nodes.values where node.storeRole == .voter { initial[node.id] = node.address }
+        try await startStore(node: membership.identity.node, initialCluster: initial, isNew: false)
+    }
+
+    private func probe(
+        _ node: NodeID, _ database: DatabaseID, _ epoch: Epoch, within span: Duration, _ membership: Membership
+    ) async -> ManagerCore.NodeProgress {
+        if node == membership.identity.node {
+            switch await membership.agent.progress(of: database, epoch: epoch, within: span) {
+            case .applied(let reached): return .applied(reached)
+            case .failed(let message): return .failed(message)
+            case .waiting(let message): return .waiting(message)
+            }
+        }
+        guard let record = await membership.member.follower.current?.nodes[node] else {
+            return .unreachable("node \(node) is not in the cluster any more")
+        }
+        return await membership.peers.progress(of: database, epoch: epoch, at: record, within: span)
+    }
+
+    /// Tells the leader of each primary that died and has a replica; until somebody heard it, or it is no longer so.
+    private func reportShardExits(of membership: Membership) async {
+        for await exit in membership.agent.shardExits where exit.role == .primary && !exit.replicaCandidates.isEmpty {
+            let notice = ShardExitObject(shard: exit.shard, database: exit.database)
+            Task { await report(notice, membership) }
+        }
+    }
+
+    private func report(_ notice: ShardExitObject, _ membership: Membership) async {
+        // The agent says it again every few seconds as long as it is so.
+        for attempt in 1...10 {
+            let state = await membership.member.follower.current
+            guard state?.shard(notice.shard)?.shard.role == .primary else { return }
+            do {
+                if await membership.member.leadership.current != nil {
+                    try await shardExited(notice)
+                } else if let leader = state?.leader, let record = state?.nodes[leader] {
+                    let _: [String: String] = try await membership.peers.post(
+                        notice, to: InternalPath.shardExits, of: record)
+                } else {
+                    throw PlanError(code: "no_leader", status: 503, message: "no leader yet")
+                }
+                return
+            } catch {
+                logger.warning(
+                    "could not report a dead primary, trying again",
+                    metadata: ["shard": "\(notice.shard)", "attempt": "\(attempt)", "error": "\(error)"])
+                try? await Task.sleep(for: .milliseconds(200))
+            }
+        }
+    }
+}
+
+extension Manager {
+    /// A client of the configuration store with this node's certificate.
+    func openStore(_ identity: NodeIdentity, keys: NodeKeys) throws -> (EtcdStore, HTTPClient) {
+        let client = HTTPClient(
+            group: group,
+            tls: try TLSContext.client(identity: keys.identity, trust: .authority(pem: keys.authorityPEM)))
+        let endpoints = identity.voterAddresses.map { HTTPEndpoint(host: $0, port: EtcdServer.clientPort) }
+        let own = endpoints.first { $0.host == settings.address }
+        return (EtcdStore(client: client, endpoints: endpoints, preferring: own, logger: logger), client)
+    }
+
+    private func startStoreAgain(_ identity: NodeIdentity) async throws {
+        // With data there, etcd reads its membership from it; the initial cluster is only a formality.
+        try await startStore(
+            node: identity.node, initialCluster: [identity.node: settings.address], isNew: false)
+    }
+
+    /// Idempotent: a member that runs already is left as it is.
+    func startStore(node: NodeID, initialCluster: [NodeID: String], isNew: Bool) async throws {
+        guard try await !isStoreRunning() else { return }
+        let peers = initialCluster.sorted { $0.key < $1.key }.map {
+            EtcdServer.Peer(name: VoterPlanner.memberName(of: $0.key), url: EtcdServer.peerURL(address: $0.value))
+        }
+        let server = EtcdServer(
+            name: VoterPlanner.memberName(of: node), address: settings.address, dataDirectory: paths.store,
+            pkiDirectory: paths.pki, initialCluster: peers, state: isNew ? .new : .existing)
+        _ = try await watchdog.start(server.specification(executable: paths.program("etcd")))
+    }
+
+    private func isStoreRunning() async throws -> Bool {
+        try await watchdog.list().contains { $0.name == EtcdServer.processName && $0.pid > 0 }
+    }
+}
