@@ -133,7 +133,7 @@ let package = Package(
         tests("ClusterStoreTests", ["ClusterStore", "TestSupport"], linked: sharedTLS),
         tests("IntegrationTests", [
             "ClusterStore", "EtcdStore", "HTTPTransport", "TestSupport", "WatchdogProtocol", "LocalSocket", "Primitives",
-            "ProxyControl", "ClusterModel", "NodeService", "ShardControl", "TLS", logging,
+            "ProxyControl", "ClusterModel", "NodeService", "ShardControl", "TLS", "tarn-proxy", logging,
         ] + nio, linked: sharedTLS),
         tests("ManagerServiceTests", [
             "ManagerService", "ManagerCore", "ManagementAPI", "ClusterStore", "ClusterModel", "TLS", "Primitives",

@@ -21,9 +21,9 @@ struct PassOutcome: Sendable {
 
 extension NodeAgent {
     /// How long a living old primary may take to hand over before its replica is promoted all the same. Above the span
-    /// that redis itself gets for it: about a second is usual, since replicas tell their offset once a second.
-    private static let handOverPatience = Duration.seconds(3)
-    private static let handOverSpan = Duration.seconds(2)
+    /// that redis itself gets for it: one to two seconds are usual, since replicas tell their offset once a second.
+    private static let handOverPatience = Duration.seconds(5)
+    private static let handOverSpan = Duration.seconds(4)
 
     /// Observes once, plans once, executes once.
     func pass(_ id: DatabaseID) async -> PassOutcome {

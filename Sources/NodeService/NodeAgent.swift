@@ -173,8 +173,8 @@ extension NodeAgent {
         return job.failure.map { .failed("node \(node): \($0)") }
     }
 
-    /// Every shard that the configuration puts on this node, as it is now. Asks them all at once, each for half a
-    /// second at most.
+    /// Every shard that the configuration puts on this node, as it is now. Asks them all at once and waits about a
+    /// second at most for those that are busy.
     package func shardReports() async -> [ShardReport] {
         await withTaskGroup(of: ShardReport.self) { group in
             for case let database? in jobs.values.map(\.wanted) where database.isWanted {
@@ -197,9 +197,10 @@ extension NodeAgent {
             return report
         }
         report.state = .busy
-        let information = try? await links.information(of: shard.id, password: database.secrets.manager)
-        if jobs[database.id]?.isRunning != true { await links.close(shard.id) }
-        guard let information else { return report }
+        guard
+            let information = try? await links.inspect(
+                shard.id, password: database.secrets.manager, within: .milliseconds(500))
+        else { return report }
         report.role = information.role == .primary ? .primary : .replica
         let isInSync = report.role == .primary || (information.isLinkUp && !information.isSynchronizing)
         report.state = information.isLoading ? .loading : isInSync ? .ok : .syncing

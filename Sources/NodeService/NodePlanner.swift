@@ -65,7 +65,8 @@ extension NodePlanner {
         }
         let observation = observed.shards[shard.id]
         if observation?.isFailing == true {
-            plan.failures.append("shard \(shard.id) ends right after each start; see \(paths.log(of: shard.processName))")
+            let log = paths.log(of: shard.processName)
+            plan.failures.append("shard \(shard.id) ends right after each start; see \(log)")
         }
         switch observation?.process ?? .startable {
         case .waiting(let reason):

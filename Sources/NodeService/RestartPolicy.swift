@@ -1,10 +1,9 @@
 /// When a shard that is down may be started again. One for each shard of the node.
 ///
 /// ```
-///   running ──exited──▶ down ──┬─ a primary with replicas ──▶ held ──▶ start: the cluster gave it the replica's
-///      ▲                       │                               │      role, or released it, or 10 s passed and it
-///      │                       │                               │      persists
-///      └── start: at once, later with growing pauses ◀─ else ──┘
+///   running ─exited─▶ down ─┬─ a primary with replicas ─▶ held ─▶ start: the cluster made it a replica or released
+///      ▲                    │                                     it, or 10 s passed and it persists
+///      └── start: at once, later with growing pauses ◀─ else
 /// ```
 /// A dead primary of a replicated database must not come back by itself: started empty it would wipe its replica, the
 /// only copy left, and even with its files it may be older than the replica. The leader decides by a new epoch in

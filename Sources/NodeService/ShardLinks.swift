@@ -38,14 +38,25 @@ actor ShardLinks {
         }
     }
 
+    /// Asks once, over a connection that nobody else uses.
+    func inspect(
+        _ shard: ShardID, password: String, within deadline: Duration
+    ) async throws(ShardError) -> ShardInformation {
+        let connection = try await connect(shard, password, within: deadline)
+        defer { connection.close() }
+        return try await connection.information(within: deadline)
+    }
+
     func close(_ shard: ShardID) {
         open.removeValue(forKey: shard)?.close()
     }
 
-    private func connect(_ shard: ShardID, _ password: String) async throws(ShardError) -> ShardConnection {
+    private func connect(
+        _ shard: ShardID, _ password: String, within deadline: Duration = ShardConnection.usualDeadline
+    ) async throws(ShardError) -> ShardConnection {
         let connection = try await dial(shard)
         do {
-            try await connection.authenticate(user: "manager", password: password)
+            try await connection.authenticate(user: "manager", password: password, within: deadline)
             return connection
         } catch {
             connection.close()
@@ -53,7 +64,7 @@ actor ShardLinks {
                 let former = ShardConfigurationFile.managerPassword(in: text), former != password
             else { throw error }
             let connection = try await dial(shard)
-            try await connection.authenticate(user: "manager", password: former)
+            try await connection.authenticate(user: "manager", password: former, within: deadline)
             return connection
         }
     }

@@ -1,11 +1,16 @@
 extension ShardConnection {
     /// - Throws: A refusal `WRONGPASS` when the shard knows another password.
-    package func authenticate(user: String, password: String) async throws(ShardError) {
-        try await send(["AUTH", user, password])
+    package func authenticate(
+        user: String, password: String, within deadline: Duration = usualDeadline
+    ) async throws(ShardError) {
+        try await send(["AUTH", user, password], within: deadline)
     }
 
-    package func information() async throws(ShardError) -> ShardInformation {
-        let reply = try await send(["INFO", "server", "memory", "persistence", "replication", "keyspace"])
+    package func information(
+        within deadline: Duration = usualDeadline
+    ) async throws(ShardError) -> ShardInformation {
+        let sections = ["server", "memory", "persistence", "replication", "keyspace"]
+        let reply = try await send(["INFO"] + sections, within: deadline)
         guard let text = reply.text else { throw ShardError(.protocolViolation, "INFO answered no text") }
         return try ShardInformation(parsing: text)
     }

@@ -255,8 +255,8 @@ final class FakeProxy: Sendable {
                 if state.routes.removeValue(forKey: database) != nil { state.lost.append(database) }
                 channel.send(ProxyEvent.applied(database, epoch))
             case .reportStatistics:
-                channel.send(
-                    ProxyEvent.statistics(state.routes.keys.sorted().map { DatabaseStatistics(database: $0, requests: 7) }))
+                let databases = state.routes.keys.sorted()
+                channel.send(ProxyEvent.statistics(databases.map { DatabaseStatistics(database: $0, requests: 7) }))
             }
         }
     }

@@ -141,9 +141,9 @@ import WatchdogProtocol
             // And it goes on by itself when the port is free.
             node.proxy.refuse([])
             _ = try await eventually("the endpoint") { node.proxy.routes[refused.id] }
-            try await eventually("progress") {
-                await node.agent.progress(of: refused.id, epoch: refused.epoch, within: .seconds(1)) == .applied(Epoch(1))
-                    ? () : nil
+            _ = try await eventually("progress") {
+                let progress = await node.agent.progress(of: refused.id, epoch: Epoch(1), within: .seconds(1))
+                return progress == .applied(Epoch(1)) ? true : nil
             }
 
             var clash = cluster.database(2)

@@ -23,7 +23,9 @@ import Testing
         let text = ShardConfigurationFile.text(
             settings(
                 primary: ShardPeer(host: "10.0.0.1", port: 20001),
-                persistence: .snapshot([SnapshotRule(seconds: 3600, writes: 1), SnapshotRule(seconds: 60, writes: 10)])))
+                persistence: .snapshot([
+                    SnapshotRule(seconds: 3600, writes: 1), SnapshotRule(seconds: 60, writes: 10),
+                ])))
         #expect(text == golden)
     }
 

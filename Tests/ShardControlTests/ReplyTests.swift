@@ -3,7 +3,8 @@ import Testing
 
 @Suite struct ReplyTests {
     @Test func everySplitGivesTheSameReplies() throws {
-        let text = "+OK\r\n-NOPERM no\r\n:-42\r\n$5\r\na\r\nbc\r\n$-1\r\n*-1\r\n*3\r\n:1\r\n*1\r\n$0\r\n\r\n+x\r\n$0\r\n\r\n"
+        let text = "+OK\r\n-NOPERM no\r\n:-42\r\n$5\r\na\r\nbc\r\n$-1\r\n*-1\r\n"
+            + "*3\r\n:1\r\n*1\r\n$0\r\n\r\n+x\r\n$0\r\n\r\n"
         let expected: [ShardReply] = [
             .simple("OK"), .error("NOPERM no"), .integer(-42), .bulk(Array("a\r\nbc".utf8)), .bulk(nil), .array(nil),
             .array([.integer(1), .array([.bulk([])]), .simple("x")]), .bulk([]),
@@ -20,7 +21,10 @@ import Testing
         }
     }
 
-    @Test(arguments: ["?\r\n", "\r\n", "OK\n", ":x\r\n", "$x\r\n", "$99999999999\r\n", "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n"])
+    @Test(arguments: [
+        "?\r\n", "\r\n", "OK\n", ":x\r\n", "$x\r\n", "$99999999999\r\n",
+        String(repeating: "*1\r\n", count: 10),
+    ])
     func nonsenseIsRefused(text: String) {
         var decoder = ShardReplyDecoder()
         decoder.append(text.utf8)
