@@ -18,7 +18,8 @@ import Testing
                 ["CONFIG", "SET", "maxmemory", "1"], ["CONFIG", "REWRITE"], ["REPLICAOF", "NO", "ONE"], ["ACL", "LIST"],
                 ["ACL", "SETUSER", "x"], ["SHUTDOWN", "NOSAVE"], ["SAVE"], ["BGSAVE"],
                 ["BGREWRITEAOF"], ["MODULE", "LIST"], ["CLUSTER", "RESET"], ["PSYNC", "?", "-1"],
-                ["REPLCONF", "x", "y"], ["MIGRATE", "h", "1", "k", "0", "1"], ["CLIENT", "KILL", "ID", "1"], ["FAILOVER"], ["SWAPDB", "0", "1"],
+                ["REPLCONF", "x", "y"], ["MIGRATE", "h", "1", "k", "0", "1"],
+                ["CLIENT", "KILL", "ID", "1"], ["FAILOVER"], ["SWAPDB", "0", "1"],
             ] {
                 let error = await #expect(throws: ShardError.self, "\(command)") { try await proxy.send(command) }
                 #expect(error?.isRefusal("NOPERM") == true, "\(command): \(String(describing: error))")
