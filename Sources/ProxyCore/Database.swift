@@ -65,6 +65,8 @@ package struct Database {
     package var firstSession: SessionPointer?
     package var statistics: DatabaseStatistics
     package var learned: CommandTable?
+    /// Shards that left the routes and still owe replies.
+    package var retired = PointerList<Shard>(capacity: 4)
     /// Next shard for what any shard can answer.
     package var nextShard = 0
 
@@ -92,6 +94,7 @@ package struct Shard {
     /// Every upstream of this shard, the shared one included.
     package var all: PointerList<Upstream>
     package var isRetired = false
+    package var isInGrave = false
     /// Lives as long as the shard; set right after it is made.
     package var shared: UpstreamPointer?
 

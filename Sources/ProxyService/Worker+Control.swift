@@ -102,6 +102,7 @@ extension Worker {
 
     private mutating func retire(_ shard: ShardPointer) {
         shard.pointee.isRetired = true
+        shard.pointee.database.pointee.retired.append(shard)
         var index = shard.pointee.all.count - 1
         while index >= 0 {
             let upstream = shard.pointee.all[index]
@@ -111,7 +112,6 @@ extension Worker {
             index -= 1
             index = min(index, shard.pointee.all.count - 1)
         }
-        // The few hundred bytes of a retired shard stay until the process ends; its connections and buffers go.
     }
 
     private mutating func remove(_ identifier: DatabaseID) {
@@ -123,19 +123,18 @@ extension Worker {
             let shard = database.pointee.shards[index]
             while shard.pointee.all.count > 0 { abandon(shard.pointee.all[0]) }
         }
+        while database.pointee.retired.count > 0 {
+            let shard = database.pointee.retired[0]
+            while shard.pointee.all.count > 0 { abandon(shard.pointee.all[0]) }
+        }
         removedDatabases.append(database)
     }
 
     /// After the burial nothing names the removed databases any more.
     mutating func freeRemovedDatabases() {
         for database in removedDatabases {
-            for index in 0..<database.pointee.shardCount {
-                let shard = database.pointee.shards[index]
-                shard.pointee.all.deallocate()
-                shard.pointee.idle.deallocate()
-                shard.deinitialize(count: 1)
-                shard.deallocate()
-            }
+            for index in 0..<database.pointee.shardCount { free(database.pointee.shards[index]) }
+            database.pointee.retired.deallocate()
             database.pointee.upstreams.deallocate()
             database.pointee.shards.deallocate()
             database.pointee.learned?.deallocate()
@@ -143,6 +142,13 @@ extension Worker {
             database.deallocate()
         }
         removedDatabases = []
+    }
+
+    func free(_ shard: ShardPointer) {
+        shard.pointee.all.deallocate()
+        shard.pointee.idle.deallocate()
+        shard.deinitialize(count: 1)
+        shard.deallocate()
     }
 
     private mutating func closeListener(_ database: DatabasePointer) {

@@ -204,6 +204,12 @@ extension Worker {
         if upstream.pointee.isListedForTime { timedUpstreams.remove(upstream) }
         if upstream.pointee.isBlocked { wakeBlocked() }
         upstreamGraves.append(upstream)
+        let shard = upstream.pointee.shard
+        if shard.pointee.isRetired && shard.pointee.all.count == 0 && !shard.pointee.isInGrave {
+            shard.pointee.isInGrave = true
+            shard.pointee.database.pointee.retired.remove(shard)
+            shardGraves.append(shard)
+        }
     }
 
     /// The session's own upstream is gone under it.

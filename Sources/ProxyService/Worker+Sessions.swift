@@ -253,6 +253,7 @@ extension Worker {
             upstream.deinitialize(count: 1)
             upstream.deallocate()
         }
+        while let shard = shardGraves.removeLast() { free(shard) }
         freeRemovedDatabases()
     }
 }

@@ -37,6 +37,7 @@ struct Worker {
     var timedUpstreams = PointerList<Upstream>()
     var sessionGraves = PointerList<Session>()
     var upstreamGraves = PointerList<Upstream>()
+    var shardGraves = PointerList<Shard>()
     var databases: [Int: DatabasePointer] = [:]
     var removedDatabases: [DatabasePointer] = []
     var tls: UpstreamTLS
@@ -85,7 +86,7 @@ struct Worker {
         flushUpstreams()
         flushSessions()
         arenaUsed = 0
-        if sessionGraves.count > 0 || upstreamGraves.count > 0 { bury() }
+        if sessionGraves.count > 0 || upstreamGraves.count > 0 || !removedDatabases.isEmpty { bury() }
     }
 
     @inline(__always)

@@ -1,5 +1,5 @@
 /// What a scan found at the start of its input.
-@usableFromInline package enum CommandScan: UInt8 {
+@usableFromInline package enum CommandScan: UInt8, Sendable {
     /// A whole command.
     case complete
     /// The input ends inside a command.
