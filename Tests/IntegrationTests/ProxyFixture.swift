@@ -1,0 +1,95 @@
+import ClusterModel
+import Glibc
+import LocalSocket
+import Primitives
+import ProxyControl
+import TestSupport
+
+/// Real redis-servers on unix sockets and the real `tarn-proxy`, driven through its control socket.
+final class ProxyFixture {
+    let directory: TestDirectory
+    let host: String
+    private(set) var shards: [TestProcess] = []
+    private(set) var proxy: TestProcess
+    private let manager: ManagerConnection
+
+    /// - Parameter host: A loopback address of this test's own.
+    init(host: String, shards count: Int, threads: Int = 2) throws {
+        self.host = host
+        directory = try TestDirectory()
+        _ = try directory.makeDirectory("P")
+        let prefix = directory.path + "/P"
+        proxy = try TestProcess(
+            programDirectory + "/tarn-proxy", ["--prefix", prefix, "--threads", "\(threads)"],
+            log: directory.path + "/proxy.log")
+        manager = try settled("the control socket", { try? ManagerConnection(prefix) }, is: { $0 != nil })!
+        for index in 0..<count { shards.append(try startShard(index)) }
+    }
+
+    func socket(_ index: Int) -> String { "\(directory.path)/s\(index)/shard.sock" }
+
+    private func startShard(_ index: Int) throws -> TestProcess {
+        let path = "\(directory.path)/s\(index)"
+        mkdir(path, 0o700)
+        let process = try TestProcess(
+            "redis-server",
+            ["--port", "0", "--unixsocket", "shard.sock", "--dir", path, "--save", "", "--appendonly", "no"],
+            log: path + "/log")
+        _ = try settled("shard \(index)", { try? RedisConnection(path: self.socket(index)).command(["PING"]) }) {
+            $0 == "+PONG\r\n"
+        }
+        return process
+    }
+
+    func restartShard(_ index: Int) throws { shards[index] = try startShard(index) }
+
+    /// Routes over the first `shards` of this fixture's servers.
+    func routes(
+        _ database: Int, epoch: Int = 1, port: UInt16, shards: Int, password: String = ""
+    ) -> DatabaseRoutes {
+        let ranges = SlotRange.even(parts: shards)
+        let routes = (0..<shards).map { index in
+            ShardRoute(shard: ShardID(index + 1), slots: ranges[index], address: .local(path: socket(index)))
+        }
+        return DatabaseRoutes(
+            database: DatabaseID(database), epoch: Epoch(epoch), name: "db\(database)", listenHost: host, port: port,
+            shards: routes, password: password, shardPassword: "", maximumConnections: 0, memoryLimitBytes: 0)
+    }
+
+    /// Sends a command and returns the event that answers it.
+    func tell(_ command: ProxyCommand) throws -> ProxyEvent { try manager.tell(command) }
+
+    func connect(_ port: UInt16) throws -> RedisConnection { try RedisConnection(host: host, port: port) }
+}
+
+/// What the manager does, with blocking calls.
+final class ManagerConnection {
+    private let descriptor: Int32
+    private var frames = FrameBuffer()
+
+    init(_ prefix: String) throws {
+        descriptor = try LocalSocket.connect(path: prefix + "/run/tarn/proxy.sock")
+        guard case .hello = try next() else { throw Violation("no hello from the proxy") }
+    }
+
+    deinit { close(descriptor) }
+
+    func tell(_ command: ProxyCommand) throws -> ProxyEvent {
+        let frame = command.framed()
+        guard write(descriptor, frame, frame.count) == frame.count else { throw Violation("short write") }
+        return try next()
+    }
+
+    private func next() throws -> ProxyEvent {
+        while true {
+            if let frame = try frames.next() {
+                var reader = WireReader(frame)
+                return try ProxyEvent(from: &reader)
+            }
+            var chunk = [UInt8](repeating: 0, count: 1 << 16)
+            let count = read(descriptor, &chunk, chunk.count)
+            guard count > 0 else { throw Violation("the proxy closed its control socket") }
+            frames.append(chunk[..<count])
+        }
+    }
+}
