@@ -67,3 +67,4 @@ static inline int tarn_ssl_ctx_configure(SSL_CTX *context) {
     return SSL_CTX_set_num_tickets(context, 0) && SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
 }
 static inline int tarn_mbstring_utf8(void) { return MBSTRING_UTF8; }
+#include "proxy.h"

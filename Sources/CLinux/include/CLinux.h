@@ -3,3 +3,4 @@
 #include <sys/epoll.h>
 #include "CLinuxHost.h"
 #include "CLinuxProcess.h"
+#include "CLinuxEpoll.h"
