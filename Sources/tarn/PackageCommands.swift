@@ -34,7 +34,7 @@ struct PackageBuildCommand: AsyncParsableCommand {
     var signingKey: String?
 
     @Option(help: "Of zstd, 1 (fast) to 19 (small).")
-    var level = 12
+    var level = 9
 
     @OptionGroup var format: JSONOption
 
