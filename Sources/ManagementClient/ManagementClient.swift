@@ -1,1 +1,0 @@
-// Purpose of this target: see docs/architecture.md.
