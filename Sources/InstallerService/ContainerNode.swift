@@ -118,7 +118,7 @@ extension ContainerNode {
         let deadline = ContinuousClock.now + Self.patience
         while !isMember {
             do {
-                try tarn(["cluster", "join", address, "--token", HostFile.text(tokenFile) ?? ""])
+                try tarn(["cluster", "join", address, "--token-file", tokenFile])
                 say("joined the cluster of \(address)")
                 return
             } catch {

@@ -14,7 +14,7 @@ struct ContainerTests {
             let nodes = try docker("exec", container(1), "tarn", "node", "list", "--json")
             #expect(try JSONValue(parsing: nodes).listed("nodes").count == 3)
             let created = try docker(
-                "exec", container(2), "tarn", "db", "create", "demo", "--memory", "50mb", "--shards", "2", "--replication",
+                "exec", container(1), "tarn", "db", "create", "demo", "--memory", "50mb", "--shards", "2", "--replication",
                 "--json")
             let endpoint = try #require(Endpoint(try JSONValue(parsing: created)["endpoint"]))
             for host in Self.addresses {
@@ -39,7 +39,7 @@ struct ContainerTests {
         try withNodes { _ in
             try docker("restart", container(2))
             try waitUntilHealthy(container(2))
-            let nodes = try docker("exec", container(2), "tarn", "node", "list", "--json")
+            let nodes = try docker("exec", container(1), "tarn", "node", "list", "--json")
             #expect(try JSONValue(parsing: nodes).listed("nodes").count == 3)
         }
     }

@@ -34,7 +34,7 @@ struct OperatorTests {
             let mistyped = try release.command([
                 "cluster", "join", cluster.address(1), "--token", token.dropLast() + last, "--prefix", cluster.prefix(2),
             ]).run()
-            #expect(mistyped.status == 1)
+            #expect(mistyped.status != 0)
             #expect(!(mistyped.output + mistyped.errors).isEmpty)
             try cluster.join([2])
             #expect(try cluster.description().nodes.count == 2)
