@@ -5,8 +5,9 @@ import COpenSSL
 /// Immutable after its making, so any thread may open sessions from it. A rotated certificate is a new context;
 /// sessions keep the one they began with.
 ///
-/// Sessions aren't resumed: a full P-256 handshake costs a fraction of a millisecond, and every connection then
-/// proves its certificate anew, so a revoked or rotated one can't live on in a ticket.
+/// Sessions aren't resumed: a full P-256 handshake costs about a millisecond of CPU at each end (measured with client
+/// certificates and OpenSSL 3.0), our connections are long-lived, and every one then proves its certificate anew, so a
+/// revoked or rotated one can't live on in a ticket.
 package final class TLSContext: Sendable {
     enum Verification: Sendable {
         case none, chain, chainAndHost
