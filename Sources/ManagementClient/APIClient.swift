@@ -97,7 +97,7 @@ package struct APIClient: Sendable {
         let words = error?.description ?? ""
         switch response.status {
         case 401:
-            let hint = "give --user and --password-file, or set TARN_USER and TARN_PASSWORD_FILE"
+            let hint = "give --user and --login-password-file, or set TARN_USER and TARN_PASSWORD_FILE"
             throw ClientFailure(.unauthorized, code, "not logged in (\(words.isEmpty ? "401" : words)); \(hint)")
         case 403:
             throw ClientFailure(.unauthorized, code, words.isEmpty ? "this user may not do that" : words)
