@@ -161,6 +161,7 @@ let package = Package(
         tests("HTTPTransportTests", [
             "HTTPTransport", "TLS", hummingbird, logging,
         ] + nio, linked: sharedTLS),
+        tests("ManagementClientTests", ["ManagementClient", "HTTPTransport"], linked: sharedTLS),
     ],
     swiftLanguageModes: [.v6]
 )
