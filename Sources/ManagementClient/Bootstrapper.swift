@@ -42,8 +42,9 @@ package struct Bootstrapper: Sendable {
     ///   - attempt: names what is being tried. When an earlier call of the same name was killed before it saw the end,
     ///     finding the work done is success; else a node that is in a cluster already is a refusal.
     ///   - progress: gets every new state.
+    ///   - remember: called when the work is done and before the attempt counts as seen to its end.
     package func run(
-        _ request: BootstrapRequest, attempt: String, progress: (String) -> Void
+        _ request: BootstrapRequest, attempt: String, progress: (String) -> Void, remember: () -> Void
     ) async throws(ClientFailure) -> Outcome {
         let action = request.action ?? ""
         let secret = try await waitForManager()
@@ -55,13 +56,16 @@ package struct Bootstrapper: Sendable {
         } catch where error.code == "busy" {
             progress("another bootstrap is under way; waiting for it")
         } catch where error.code == "already_joined" && isSecondTry {
+            let uid = try await state(secret).local_node_info?.uid
+            remember()
             forgetAttempt()
-            return Outcome(nodeUID: try await state(secret).local_node_info?.uid, wasDone: true)
+            return Outcome(nodeUID: uid, wasDone: true)
         } catch {
             if error.kind != .unreachable { forgetAttempt() }
             throw error
         }
         let answer = try await follow(secret, progress)
+        remember()
         forgetAttempt()
         return Outcome(nodeUID: answer.local_node_info?.uid, wasDone: false)
     }

@@ -53,9 +53,12 @@ struct ClusterCreateCommand: AsyncParsableCommand {
         try await APICommand.reporting(json: output.json) {
             let node = try LocalNode.installed(under: prefix)
             let (password, file) = try givenPassword()
+            var config: String?
             let outcome = try await LocalBootstrap(node: node, timeout: timeout).run(
-                .create(name: name, email: admin, password: password), attempt: "create \(name) \(admin)")
-            let config = try noConfig ? nil : remember(node, password: password, file: file)
+                .create(name: name, email: admin, password: password), attempt: "create \(name) \(admin)"
+            ) {
+                if !noConfig { config = remember(node, password: password, file: file) }
+            }
             if output.json {
                 let summary = Summary(name: name, url: url ?? node.url, node_uid: outcome.nodeUID, config: config)
                 return try LocalCommand.printJSON(summary)
@@ -81,7 +84,7 @@ struct ClusterCreateCommand: AsyncParsableCommand {
     }
 
     /// A home that can't be written to is no reason to call a made cluster failed.
-    private func remember(_ node: LocalNode, password: String, file: String?) throws -> String? {
+    private func remember(_ node: LocalNode, password: String, file: String?) -> String? {
         let saved = SavedCluster(
             url: url ?? node.url, caCertificate: node.authorityPEM, user: admin, passwordFile: file,
             password: file == nil ? password : nil)
@@ -184,11 +187,14 @@ struct LocalBootstrap {
     let node: LocalNode
     let timeout: Span
 
-    func run(_ request: BootstrapRequest, attempt: String) async throws -> Bootstrapper.Outcome {
+    func run(
+        _ request: BootstrapRequest, attempt: String, remember: () -> Void = {}
+    ) async throws -> Bootstrapper.Outcome {
         let line = ProgressLine()
         defer { line.clear() }
         let bootstrapper = Bootstrapper(
             node: node, group: MultiThreadedEventLoopGroup.singleton, limit: timeout.duration)
-        return try await bootstrapper.run(request, attempt: attempt) { line.show("node \(node.address): \($0)") }
+        return try await bootstrapper.run(
+            request, attempt: attempt, progress: { line.show("node \(node.address): \($0)") }, remember: remember)
     }
 }
