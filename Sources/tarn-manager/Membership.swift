@@ -146,7 +146,8 @@ extension Manager {
             tls: try TLSContext.client(identity: keys.identity, trust: .authority(pem: keys.authorityPEM)))
         let endpoints = identity.voterAddresses.map { HTTPEndpoint(host: $0, port: EtcdServer.clientPort) }
         let own = endpoints.first { $0.host == settings.address }
-        return (EtcdStore(client: client, endpoints: endpoints, preferring: own, logger: logger), client)
+        let name = VoterPlanner.memberName(of: identity.node)
+        return (EtcdStore(client: client, endpoints: endpoints, preferring: own, name: name, logger: logger), client)
     }
 
     private func startStoreAgain(_ identity: NodeIdentity) async throws {
