@@ -47,7 +47,10 @@ struct ClusterRun {
     }
 
     private func createDatabase(nodes: Int) throws {
+        let passwordFile = cluster.directory + "/demo.password"
+        try Files.write(Secrets.password() + "\n", to: passwordFile, mode: 0o600)
         var command = ["db", "create", "demo", "--memory", "300mb", "--shards", "3", "--json"]
+        command += ["--password-file", passwordFile]
         // A replica lives on another node than its primary.
         if nodes > 1 { command.append("--replication") }
         try cluster.client.command(command).outputOrFail()

@@ -32,7 +32,7 @@ struct DataRun {
         try Files.write(bytes, to: path)
         defer { try? Files.remove(path) }
         var command = Command("redis-cli", "-h", endpoint.host, "-p", String(endpoint.port), "--pipe")
-        command.environment["REDISCLI_AUTH"] = endpoint.password
+        if !endpoint.password.isEmpty { command.environment["REDISCLI_AUTH"] = endpoint.password }
         command.input = .file(path)
         command.limit = .seconds(120)
         let result = try command.run()

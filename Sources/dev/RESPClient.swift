@@ -27,7 +27,8 @@ final class RESPClient {
     /// Connects, and logs in when there is a password.
     init(host: String, port: Int, password: String? = nil, timeoutSeconds: Int = 20) throws {
         descriptor = try TCP.connect(host: host, port: port, timeoutSeconds: timeoutSeconds)
-        guard let password else { return }
+        // A database without a password refuses AUTH, as a plain Redis does.
+        guard let password, !password.isEmpty else { return }
         let reply = try send([["AUTH", password]])[0]
         guard reply == .simple("OK") else { throw Failure(.product, "AUTH at \(host):\(port): \(reply)") }
     }

@@ -28,11 +28,18 @@ struct Release {
         }
         Console.step("building release programs (from nothing this takes some minutes)")
         let started = ContinuousClock.now
-        // All products in one go: SwiftPM builds one named product or all of them, and every run of it plans anew.
-        try SwiftBuild(
-            workspace: workspace, name: "release-build",
-            arguments: ["-c", "release", "--static-swift-stdlib", "--scratch-path", workspace.release]
-        ).run()
+        // SwiftPM builds one product or all of them; all would be dev and TestSupport, too. The largest goes first, so
+        // that little is left for the others.
+        for product in ["tarn-manager", "tarn", "tarn-proxy", "tarn-watchdog"] {
+            try SwiftBuild(
+                workspace: workspace, name: "release-\(product)",
+                arguments: [
+                    "-c", "release", "--static-swift-stdlib", "--scratch-path", workspace.release,
+                    "--product", product,
+                ]
+            ).run()
+            Console.step("  \(product): \(Files.size("\(workspace.programs)/\(product)") >> 20) MB")
+        }
         try stamp.save(inputs)
         Console.step("release programs built in \((ContinuousClock.now - started).tenths) s")
     }

@@ -51,7 +51,11 @@ private final class Thread {
 
     init(_ run: @escaping () -> Void) {
         let body = Unmanaged.passRetained(Body(run)).toOpaque()
-        pthread_create(&handle, nil, { Unmanaged<Body>.fromOpaque($0!).takeRetainedValue().run(); return nil }, body)
+        pthread_create(
+            &handle, nil,
+            {
+                Unmanaged<Body>.fromOpaque($0!).takeRetainedValue().run(); return nil
+            }, body)
     }
 
     func join() { pthread_join(handle, nil) }

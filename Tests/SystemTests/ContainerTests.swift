@@ -14,7 +14,8 @@ struct ContainerTests {
             let nodes = try docker("exec", container(1), "tarn", "node", "list", "--json")
             #expect(try JSONValue(parsing: nodes).listed("nodes").count == 3)
             let created = try docker(
-                "exec", container(1), "tarn", "db", "create", "demo", "--memory", "50mb", "--shards", "2", "--replication",
+                "exec", container(1), "tarn", "db", "create", "demo", "--memory", "50mb", "--shards", "2",
+                "--replication",
                 "--json")
             let endpoint = try #require(Endpoint(try JSONValue(parsing: created)["endpoint"]))
             for host in Self.addresses {
@@ -68,7 +69,9 @@ struct ContainerTests {
             for number in 1...3 { try waitUntilHealthy(container(number)) }
             try body(compose)
         } catch {
-            for number in 1...3 { Console.error((try? Command("docker", "logs", container(number)).run().errors) ?? "") }
+            for number in 1...3 {
+                Console.error((try? Command("docker", "logs", container(number)).run().errors) ?? "")
+            }
             throw error
         }
     }

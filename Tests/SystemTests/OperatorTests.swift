@@ -29,10 +29,12 @@ struct OperatorTests {
             try release.run(
                 "install", "--package", TestedRelease.package ?? "", "--prefix", cluster.prefix(2), "--address",
                 cluster.address(2), "--yes")
-            let token = try #require(try cluster.client.json("token", "create", "--prefix", cluster.prefix(1))["token"]?.text)
+            let token = try #require(
+                try cluster.client.json("token", "create", "--prefix", cluster.prefix(1))["token"]?.text)
             let last = token.last == "0" ? "1" : "0"
             let mistyped = try release.command([
-                "cluster", "join", cluster.address(1), "--token", token.dropLast() + last, "--prefix", cluster.prefix(2),
+                "cluster", "join", cluster.address(1), "--token", token.dropLast() + last, "--prefix",
+                cluster.prefix(2),
             ]).run()
             #expect(mistyped.status != 0)
             #expect(!(mistyped.output + mistyped.errors).isEmpty)
