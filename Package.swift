@@ -75,6 +75,7 @@ let package = Package(
         library("WatchdogProtocol", ["Primitives"]),
         library("ProxyControl", ["Primitives", "ClusterModel"]),
         library("ManagementAPI", ["Primitives", "ClusterModel"]),
+        library("NodeLayout"),
 
         // Floor 2, cores: decisions, no I/O.
         library("ProxyCore", ["Primitives", "ClusterModel", "RESP", "ProxyControl"]),
@@ -91,16 +92,17 @@ let package = Package(
         library("ShardControl", ["ClusterModel", "Primitives"] + nio),
         library("HostControl", ["CLinux", "Primitives"]),
         library("PackageArchive", ["CArchive", "TLS", "Primitives"]),
-        library("ManagementClient", ["ManagementAPI", "HTTPTransport", "TLS", "Primitives"] + nio),
+        library("ManagementClient", ["ManagementAPI", "NodeLayout", "HTTPTransport", "TLS", "Primitives"] + nio),
 
         // Floor 4, services.
         library("ProxyService", [
             "ProxyCore", "ProxyControl", "Reactor", "RESP", "LocalSocket", "CLinux", "COpenSSL", "Primitives",
             "ClusterModel",
         ]),
-        library("WatchdogService", ["WatchdogProtocol", "LocalSocket", "CLinux", "Primitives"]),
+        library("WatchdogService", ["WatchdogProtocol", "NodeLayout", "LocalSocket", "CLinux", "Primitives"]),
         library("NodeService", [
-            "ClusterModel", "WatchdogProtocol", "ProxyControl", "ShardControl", "LocalSocket", "Primitives", logging,
+            "ClusterModel", "WatchdogProtocol", "ProxyControl", "NodeLayout", "ShardControl", "LocalSocket", "Primitives",
+            logging,
         ] + nio),
         library("ManagerService", [
             "ClusterModel", "ManagerCore", "ManagementAPI", "ClusterStore", "HTTPTransport", "HostControl", "TLS",
@@ -111,7 +113,8 @@ let package = Package(
             "Primitives", hummingbird, httpTypes, logging,
         ] + nio),
         library("InstallerService", [
-            "PackageArchive", "HostControl", "LocalSocket", "WatchdogProtocol", "TLS", "Primitives", "CLinux",
+            "PackageArchive", "HostControl", "NodeLayout", "LocalSocket", "WatchdogProtocol", "TLS", "Primitives",
+            "CLinux",
         ]),
 
         library("TestSupport", [
@@ -121,19 +124,20 @@ let package = Package(
         // Floor 5, programs: parse flags, build services, run them.
         program("tarn", [
             "InstallerService", "PackageArchive", "HostControl", "ManagementClient", "ManagementAPI", "HTTPTransport",
-            "ClusterModel", "TLS", "Primitives", arguments, logging,
+            "ClusterModel", "NodeLayout", "TLS", "Primitives", arguments, logging,
         ] + nio, linked: carriedArchive + carriedTLS),
-        program("tarn-watchdog", ["WatchdogService", "WatchdogProtocol", "Primitives"]),
+        program("tarn-watchdog", ["WatchdogService", "NodeLayout", "WatchdogProtocol", "Primitives"]),
         program("tarn-manager", [
             "NodeService", "ManagerService", "ManagementServer", "ManagementAPI", "EtcdStore", "ClusterStore",
-            "ManagerCore", "HostControl", "ClusterModel", "HTTPTransport", "TLS", "Primitives", "AccessControl", logging, lifecycle, hummingbird,
+            "ManagerCore", "HostControl", "NodeLayout", "ClusterModel", "HTTPTransport", "TLS", "Primitives",
+            "AccessControl", logging, lifecycle, hummingbird,
         ] + nio, linked: sharedTLS),
         program("tarn-proxy", ["ProxyService", "Primitives"], linked: sharedTLS),
         program("dev", []),
         tests("ClusterStoreTests", ["ClusterStore", "TestSupport"], linked: sharedTLS),
         tests("IntegrationTests", [
             "ClusterStore", "EtcdStore", "HTTPTransport", "TestSupport", "WatchdogProtocol", "LocalSocket", "Primitives",
-            "ProxyControl", "ClusterModel", "NodeService", "ShardControl", "TLS", "tarn-proxy", logging,
+            "ProxyControl", "ClusterModel", "NodeLayout", "NodeService", "ShardControl", "TLS", "tarn-proxy", logging,
         ] + nio, linked: sharedTLS),
         tests("ManagerServiceTests", [
             "ManagerService", "ManagerCore", "ManagementAPI", "ClusterStore", "ClusterModel", "TLS", "Primitives",
@@ -142,12 +146,13 @@ let package = Package(
         tests("HostControlTests", ["HostControl"]),
         tests("PackageArchiveTests", ["PackageArchive", "CArchive", "TLS", "Primitives"], linked: sharedArchive + sharedTLS),
         tests("InstallerServiceTests", [
-            "InstallerService", "PackageArchive", "HostControl", "TLS", "Primitives",
+            "InstallerService", "PackageArchive", "HostControl", "NodeLayout", "TLS", "Primitives",
         ], linked: sharedArchive + sharedTLS),
         tests("ShardControlTests", ["ShardControl", "ClusterModel", "Primitives"]),
-        tests("NodeServiceTests", ["NodeService", "ShardControl", "ProxyControl", "ClusterModel", "Primitives"]),
+        tests("NodeServiceTests", ["NodeService", "NodeLayout", "ShardControl", "ProxyControl", "ClusterModel", "Primitives"]),
         tests("WatchdogProtocolTests", ["WatchdogProtocol", "Primitives"]),
-        tests("WatchdogServiceTests", ["WatchdogService", "WatchdogProtocol", "Primitives"]),
+        tests("WatchdogServiceTests", ["WatchdogService", "NodeLayout", "WatchdogProtocol", "Primitives"]),
+        tests("NodeLayoutTests", ["NodeLayout"]),
         tests("PrimitivesTests", ["Primitives"]),
         tests("RESPTests", ["RESP"]),
         tests("ProxyCoreTests", ["ProxyCore", "RESP"]),

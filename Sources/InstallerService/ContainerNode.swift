@@ -1,6 +1,7 @@
 import FoundationEssentials
 import Glibc
 import HostControl
+import NodeLayout
 
 /// The node as a container: started by the engine as PID 1, it becomes the watchdog, while a child of it makes or
 /// joins the cluster.
@@ -12,11 +13,11 @@ import HostControl
 /// `docker logs` shows why and the node can be looked into.
 package struct ContainerNode {
     private let settings: ContainerSettings
-    private let paths: InstallationPaths
+    private let paths: NodePaths
 
     package init(_ settings: ContainerSettings, prefix: String) {
         self.settings = settings
-        paths = InstallationPaths(prefix: prefix)
+        paths = NodePaths(prefix: prefix)
     }
 
     /// Does not return when all is well: the process becomes the watchdog.
@@ -32,7 +33,7 @@ package struct ContainerNode {
     }
 
     /// Written by the manager as the last step of creating and of joining.
-    private var isMember: Bool { HostFile.exists("\(paths.data)/node.json") }
+    private var isMember: Bool { HostFile.exists(paths.identity) }
 
     private var needsBootstrap: Bool {
         switch settings.purpose {
@@ -43,8 +44,8 @@ package struct ContainerNode {
     }
 
     private func writeAddress() throws {
-        guard var configuration = NodeConfiguration(file: paths.nodeConfiguration) else {
-            throw InstallerError(.badArgument, "\(paths.nodeConfiguration) is missing: run `tarn install` first.")
+        guard var configuration = try NodeSettings.installed(paths) else {
+            throw InstallerError(.badArgument, "\(paths.settings) is missing: run `tarn install` first.")
         }
         if let old = configuration.address, old != settings.address, isMember {
             throw InstallerError(
@@ -53,7 +54,7 @@ package struct ContainerNode {
         }
         guard configuration.address != settings.address else { return }
         configuration.address = settings.address
-        try HostFile.write(configuration.text.utf8, to: paths.nodeConfiguration, mode: 0o644)
+        try HostFile.write(configuration.text.utf8, to: paths.settings, mode: 0o644)
     }
 
     private func spawnBootstrap() throws {

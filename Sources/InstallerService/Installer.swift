@@ -1,4 +1,5 @@
 import HostControl
+package import NodeLayout
 package import PackageArchive
 import Primitives
 
@@ -19,12 +20,12 @@ package struct Installer {
         /// IPv4; nil: the one that the node has already, or the only one of the machine.
         package var address: String?
         /// Nil: systemd where it runs and the prefix is `/`, else none (`self`).
-        package var supervisor: NodeConfiguration.Supervisor?
+        package var supervisor: NodeSettings.Supervisor?
         package var isStarted: Bool
         package var trusted: [PublicKey]
 
         package init(
-            package: String, prefix: String, address: String?, supervisor: NodeConfiguration.Supervisor?,
+            package: String, prefix: String, address: String?, supervisor: NodeSettings.Supervisor?,
             isStarted: Bool, trusted: [PublicKey]
         ) {
             self.package = package
@@ -54,7 +55,7 @@ package struct Installer {
     }
 
     private let request: Request
-    private let paths: InstallationPaths
+    private let paths: NodePaths
     private let processes: NodeProcesses
     /// Hears what is being done, one line a step.
     private let progress: (String) -> Void
@@ -62,7 +63,7 @@ package struct Installer {
     package init(_ request: Request, progress: @escaping (String) -> Void) {
         self.request = request
         self.progress = progress
-        paths = InstallationPaths(prefix: request.prefix)
+        paths = NodePaths(prefix: request.prefix)
         processes = NodeProcesses(paths: paths)
     }
 
@@ -75,30 +76,30 @@ package struct Installer {
         }
         let package = PackageReader(path: request.package, trusted: request.trusted)
         let manifest = try package.head().manifest
-        let configuration = try decide(facts, manifest)
-        let checks = try preflight(facts, manifest, configuration, confirm)
+        let settings = try decide(facts, manifest)
+        let checks = try preflight(facts, manifest, settings, confirm)
         let hostArchitecture = facts.architecture
 
         try makeDirectories()
-        let lock = try InstallationLock(paths.lock)
+        let lock = try InstallationLock(paths.installationLock)
         defer { withExtendedLifetime(lock) {} }
         let store = VersionStore(paths: paths)
         store.removePartials()
         let change = try store.lay(package, manifest, architecture: hostArchitecture)
         say(change, manifest)
-        try write(configuration)
+        try write(settings)
         if paths.isSystem { try prepareUser() }
         if try store.makeCurrent(manifest.version) { progress("current version: \(manifest.version)") }
-        if request.isStarted { try start(configuration) }
+        if request.isStarted { try start(settings) }
         return Report(
-            version: manifest.version, prefix: paths.prefix, address: configuration.address,
-            supervisor: configuration.supervisor.rawValue, openssl: configuration.openSSL.rawValue,
+            version: manifest.version, prefix: paths.prefix, address: settings.address,
+            supervisor: settings.supervisor.rawValue, openssl: settings.openSSL.rawValue,
             alreadyInstalled: change == .alreadyThere, running: processes.isWatchdogUp, checks: checks)
     }
 
-    private func decide(_ facts: HostFacts, _ manifest: PackageManifest) throws -> NodeConfiguration {
-        let existing = NodeConfiguration(file: paths.nodeConfiguration)
-        let usual: NodeConfiguration.Supervisor = paths.isSystem && facts.isUnderSystemd ? .systemd : .itself
+    private func decide(_ facts: HostFacts, _ manifest: PackageManifest) throws -> NodeSettings {
+        let existing = try NodeSettings.installed(paths)
+        let usual: NodeSettings.Supervisor = paths.isSystem && facts.isUnderSystemd ? .systemd : .itself
         let supervisor = request.supervisor ?? existing?.supervisor ?? usual
         if supervisor == .systemd, !paths.isSystem || !facts.isUnderSystemd {
             throw InstallerError(.badArgument, "A unit needs systemd and the prefix /: give --supervisor self.")
@@ -113,7 +114,7 @@ package struct Installer {
         if let address, !NetworkProbe.isAddress(address) {
             throw InstallerError(.badArgument, "\(address) is not an IPv4 address.")
         }
-        return NodeConfiguration(
+        return NodeSettings(
             prefix: paths.prefix, address: address, supervisor: supervisor,
             openSSL: OpenSSLChoice.choose(packaged: manifest.components["openssl"], facts.architecture))
     }
@@ -129,13 +130,13 @@ package struct Installer {
     }
 
     private func preflight(
-        _ facts: HostFacts, _ manifest: PackageManifest, _ configuration: NodeConfiguration,
+        _ facts: HostFacts, _ manifest: PackageManifest, _ settings: NodeSettings,
         _ confirm: ([PreflightCheck]) -> Bool
     ) throws -> [PreflightCheck] {
         let checks = Preflight(
             facts: facts, architecture: manifest.architecture, glibc: LibraryVersion(manifest.glibc) ?? facts.glibc,
-            builtAt: manifest.builtAt, address: configuration.address,
-            ports: Preflight.probe(configuration.address), isRunning: processes.isWatchdogUp
+            builtAt: manifest.builtAt, address: settings.address,
+            ports: Preflight.probe(settings.address), isRunning: processes.isWatchdogUp
         ).checks()
         let failed = checks.filter { $0.outcome == .fail }
         guard failed.isEmpty else {
@@ -161,10 +162,10 @@ package struct Installer {
         }
     }
 
-    private func write(_ configuration: NodeConfiguration) throws {
-        guard NodeConfiguration(file: paths.nodeConfiguration) != configuration else { return }
-        try HostFile.write(configuration.text.utf8, to: paths.nodeConfiguration, mode: 0o644)
-        progress("wrote \(paths.nodeConfiguration)")
+    private func write(_ settings: NodeSettings) throws {
+        guard try NodeSettings.installed(paths) != settings else { return }
+        try HostFile.write(settings.text.utf8, to: paths.settings, mode: 0o644)
+        progress("wrote \(paths.settings)")
     }
 
     private func prepareUser() throws {
@@ -172,13 +173,13 @@ package struct Installer {
         try ServiceUnit(paths: paths).giveToUser()
     }
 
-    private func start(_ configuration: NodeConfiguration) throws {
-        switch configuration.supervisor {
+    private func start(_ settings: NodeSettings) throws {
+        switch settings.supervisor {
         case .container: return
         case .systemd: try ServiceUnit(paths: paths).enable()
         case .itself: try processes.start()
         }
-        guard let address = configuration.address else { return }
+        guard let address = settings.address else { return }
         try processes.waitUntilServing(address: address)
         progress("running; API at https://\(address):9443")
     }

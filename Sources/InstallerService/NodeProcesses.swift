@@ -1,11 +1,12 @@
 import Glibc
 import HostControl
 import LocalSocket
+import NodeLayout
 import WatchdogProtocol
 
 /// The running side of an installation: starting it, seeing whether it is up, stopping it.
 struct NodeProcesses {
-    let paths: InstallationPaths
+    let paths: NodePaths
 
     var isWatchdogUp: Bool {
         guard let descriptor = try? LocalSocket.connect(path: paths.watchdogSocket) else { return false }
@@ -16,7 +17,7 @@ struct NodeProcesses {
     /// Starts the watchdog by itself, detached from this terminal.
     func start() throws {
         if isWatchdogUp { return }
-        let log = "\(paths.logs)/watchdog.log"
+        let log = paths.log(of: "watchdog")
         let pid = try Subprocess.start(
             paths.program("tarn-watchdog"), ["--prefix", paths.prefix, "--daemon"], log: log)
         try wait(seconds: 10, "The watchdog did not start; see \(log).") {
@@ -32,7 +33,7 @@ struct NodeProcesses {
         try wait(seconds: 30, "The watchdog does not answer at \(paths.watchdogSocket); see \(paths.logs).") {
             isWatchdogUp
         }
-        try wait(seconds: 30, "Nothing answers at \(address):9443; see \(paths.logs)/manager.log.") {
+        try wait(seconds: 30, "Nothing answers at \(address):9443; see \(paths.log(of: "manager")).") {
             NetworkProbe.accepts(address, port: 9443)
         }
     }

@@ -1,13 +1,14 @@
 import HostControl
+import NodeLayout
 
 /// Whose OpenSSL the node's programs use: the machine's when it is as new as ours or newer, because its distribution
 /// keeps it patched; else the package's.
 enum OpenSSLChoice {
-    static func choose(packaged: String?, _ architecture: String) -> NodeConfiguration.OpenSSLOrigin {
+    static func choose(packaged: String?, _ architecture: String) -> NodeSettings.OpenSSLOrigin {
         choose(packaged: packaged.flatMap { LibraryVersion($0) }, system: systemVersion(architecture))
     }
 
-    static func choose(packaged: LibraryVersion?, system: LibraryVersion?) -> NodeConfiguration.OpenSSLOrigin {
+    static func choose(packaged: LibraryVersion?, system: LibraryVersion?) -> NodeSettings.OpenSSLOrigin {
         guard let packaged else { return .system }
         guard let system else { return .package }
         return system >= packaged ? .system : .package

@@ -1,4 +1,5 @@
 package import HostControl
+import NodeLayout
 package import PackageArchive
 import Primitives
 
@@ -14,8 +15,9 @@ extension Preflight {
         prefix: String, address: String?, package manifest: PackageManifest?
     ) -> [PreflightCheck] {
         let facts = HostFacts.ofThisMachine(prefix: prefix)
-        let paths = InstallationPaths(prefix: prefix)
-        let address = address ?? NodeConfiguration(file: paths.nodeConfiguration)?.address
+        let paths = NodePaths(prefix: prefix)
+        let installed = try? NodeSettings.installed(paths)
+        let address = address ?? installed?.address
             ?? NetworkProbe.addresses().first
         return Preflight(
             facts: facts, architecture: manifest?.architecture ?? facts.architecture,

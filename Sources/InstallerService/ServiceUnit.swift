@@ -1,11 +1,12 @@
 import HostControl
+import NodeLayout
 
 /// The one systemd unit of a server, and the user its processes run as.
 struct ServiceUnit {
     static let name = "tarn.service"
     static let user = "tarn"
 
-    let paths: InstallationPaths
+    let paths: NodePaths
 
     /// The watchdog stops its children in order when it is asked to, and children must outlive its crash: so systemd
     /// signals the main process only (KillMode=process), and waits longer than the slowest orderly stop.

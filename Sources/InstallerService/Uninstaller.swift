@@ -1,16 +1,17 @@
 import FoundationEssentials
 import Glibc
 import HostControl
+import NodeLayout
 
 /// Stops a node and takes away what the installer laid down, and nothing else. Running it again does no harm.
 package struct Uninstaller {
-    private let paths: InstallationPaths
+    private let paths: NodePaths
     private let processes: NodeProcesses
     private let progress: (String) -> Void
 
     /// - Parameter prefix: Absolute.
     package init(prefix: String, progress: @escaping (String) -> Void) {
-        paths = InstallationPaths(prefix: prefix)
+        paths = NodePaths(prefix: prefix)
         processes = NodeProcesses(paths: paths)
         self.progress = progress
     }
@@ -30,7 +31,7 @@ package struct Uninstaller {
             progress("nothing is installed under \(paths.prefix)")
             return
         }
-        let lock = HostFile.exists(paths.programs) ? try InstallationLock(paths.lock) : nil
+        let lock = HostFile.exists(paths.programs) ? try InstallationLock(paths.installationLock) : nil
         defer { withExtendedLifetime(lock) {} }
         let unit = ServiceUnit(paths: paths)
         if paths.isSystem { try unit.disable() }

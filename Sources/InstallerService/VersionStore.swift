@@ -2,6 +2,7 @@ import CLinux
 import FoundationEssentials
 import Glibc
 import HostControl
+import NodeLayout
 import PackageArchive
 import Primitives
 import TLS
@@ -12,7 +13,7 @@ struct VersionStore {
         case alreadyThere, unpacked, repaired
     }
 
-    let paths: InstallationPaths
+    let paths: NodePaths
 
     /// Takes away what an installer that was killed left half unpacked. Call it with the lock held.
     func removePartials() {

@@ -1,6 +1,7 @@
 package import ClusterModel
 package import Logging
 package import NIOCore
+import NodeLayout
 import ShardControl
 import WatchdogProtocol
 

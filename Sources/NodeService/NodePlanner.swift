@@ -1,4 +1,5 @@
 import ClusterModel
+import NodeLayout
 import ProxyControl
 import ShardControl
 

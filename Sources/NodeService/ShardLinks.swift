@@ -1,6 +1,7 @@
 import ClusterModel
 import LocalSocket
 import NIOCore
+import NodeLayout
 import ShardControl
 
 /// Connections to this node's shards, as user `manager`. Opened when a shard has to be asked, closed when nothing is

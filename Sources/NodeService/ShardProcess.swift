@@ -1,4 +1,5 @@
 import ClusterModel
+import NodeLayout
 import WatchdogProtocol
 
 /// A shard as a process that the watchdog keeps.

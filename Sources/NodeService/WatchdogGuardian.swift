@@ -1,5 +1,6 @@
 import Glibc
 package import Logging
+package import NodeLayout
 
 /// Brings the watchdog back on a node where nobody else does (`supervisor = self`; on a server systemd restarts it).
 ///
@@ -16,8 +17,8 @@ package struct WatchdogGuardian: Sendable {
     private let client: WatchdogClient
     private let logger: Logger
 
-    package init(prefix: String, client: WatchdogClient, logger: Logger) {
-        paths = NodePaths(prefix: prefix)
+    package init(paths: NodePaths, client: WatchdogClient, logger: Logger) {
+        self.paths = paths
         self.client = client
         self.logger = logger
     }
@@ -51,10 +52,9 @@ package struct WatchdogGuardian: Sendable {
 
     private func spawn() async {
         let program = paths.program("tarn-watchdog")
-        let prefix = paths.prefix.isEmpty ? "/" : paths.prefix
         logger.warning("the watchdog is gone, starting it again", metadata: ["program": "\(program)"])
         do {
-            let pid = try DetachedProgram.spawn(program, arguments: ["--prefix", prefix, "--daemon"])
+            let pid = try DetachedProgram.spawn(program, arguments: ["--prefix", paths.prefix, "--daemon"])
             await DetachedProgram.reap(pid)
         } catch {
             logger.error("the watchdog could not be started", metadata: ["error": "\(error)"])

@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+package import NodeLayout
 
 /// Runs a watchdog in the background, for nodes under a prefix that no service manager looks after.
 package enum Daemon {
@@ -8,7 +9,7 @@ package enum Daemon {
     /// - Returns: In the parent 0, or the status and message with which the child has refused. The child never
     ///   returns.
     package static func start(
-        _ layout: NodeLayout, _ body: (_ isReady: () -> Void) throws(WatchdogError) -> Void
+        _ paths: NodePaths, _ body: (_ isReady: () -> Void) throws(WatchdogError) -> Void
     ) -> (status: Int32, message: String) {
         var pipes: [Int32] = [-1, -1]
         guard pipe(&pipes) == 0 else { return (1, WatchdogError.system("pipe").message) }
@@ -16,7 +17,7 @@ package enum Daemon {
         case -1: return (1, WatchdogError.system("fork").message)
         case 0:
             close(pipes[0])
-            runChild(layout, report: pipes[1], body)
+            runChild(paths, report: pipes[1], body)
         default:
             close(pipes[1])
             return outcome(pipes[0])
@@ -35,7 +36,7 @@ package enum Daemon {
     }
 
     private static func runChild(
-        _ layout: NodeLayout, report: Int32, _ body: (_ isReady: () -> Void) throws(WatchdogError) -> Void
+        _ paths: NodePaths, report: Int32, _ body: (_ isReady: () -> Void) throws(WatchdogError) -> Void
     ) -> Never {
         setsid()
         chdir("/")
@@ -44,7 +45,7 @@ package enum Daemon {
         clinux_close_from(4)
         _ = fcntl(3, F_SETFD, FD_CLOEXEC)
         do {
-            try redirect(layout)
+            try redirect(paths)
             try body {
                 tell(0, "")
             }
@@ -55,11 +56,12 @@ package enum Daemon {
         exit(0)
     }
 
-    private static func redirect(_ layout: NodeLayout) throws(WatchdogError) {
-        try HostFile.makeDirectory(layout.logDirectory)
+    private static func redirect(_ paths: NodePaths) throws(WatchdogError) {
+        try HostFile.makeDirectory(paths.logs)
         let null = open("/dev/null", O_RDWR | O_CLOEXEC)
-        let log = open(layout.ownLog, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0o640)
-        guard null >= 0, log >= 0 else { throw .system("open \(layout.ownLog)") }
+        let path = paths.log(of: "watchdog")
+        let log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0o640)
+        guard null >= 0, log >= 0 else { throw .system("open \(path)") }
         dup2(null, 0)
         dup2(log, 1)
         dup2(log, 2)

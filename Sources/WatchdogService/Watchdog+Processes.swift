@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import NodeLayout
 import Primitives
 import WatchdogProtocol
 
@@ -59,8 +60,8 @@ extension Watchdog {
         guard let specification = table.specification(of: name) else { return }
         do throws(WatchdogError) {
             var process = try Spawner.fork(
-                specification, environment: OwnProcesses.environment(of: specification, settings, layout),
-                log: layout.log(of: name))
+                specification, environment: OwnProcesses.environment(of: specification, settings, paths),
+                log: paths.log(of: name))
             // Before it goes on: a process that runs unwatched would be worse than none.
             do { try watch(name, process.identity) } catch {
                 process.abandon()
@@ -121,7 +122,7 @@ extension Watchdog {
         let state = SavedState(machine: ProcessFacts.machine(), processes: table.saved)
         var writer = WireWriter()
         state.encode(into: &writer)
-        do { try HostFile.replace(layout.stateFile, with: writer.bytes) } catch {
+        do { try HostFile.replace(paths.watchdogState, with: writer.bytes) } catch {
             Journal.note("state could not be saved", ["error": error.message])
         }
     }
@@ -129,8 +130,8 @@ extension Watchdog {
     private func finish() {
         isFinished = true
         isStateChanged = false
-        unlink(layout.socket)
-        unlink(layout.stateFile)
+        unlink(paths.watchdogSocket)
+        unlink(paths.watchdogState)
     }
 
     private func note(_ event: WatchdogReply) {

@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import NodeLayout
 import WatchdogProtocol
 
 // Replaces the program of this process: same pid, so the children stay its children, and the socket stays open.
@@ -27,7 +28,7 @@ extension Watchdog {
     }
 
     private var defaultProgram: String {
-        let current = layout.program("tarn-watchdog")
+        let current = paths.program("tarn-watchdog")
         return access(current, X_OK) == 0 ? current : ownProgram
     }
 
@@ -38,7 +39,7 @@ extension Watchdog {
             name: "trial", executable: program, arguments: ["--version"], restart: .never)
         if let fault = trial.fault { throw WatchdogError(.spawn, fault) }
         var process = try Spawner.fork(
-            trial, environment: OwnProcesses.environment(of: trial, settings, layout), log: "/dev/null")
+            trial, environment: OwnProcesses.environment(of: trial, settings, paths), log: "/dev/null")
         try process.release(directory: "/")
         let pid = process.identity.pid
         let descriptor = clinux_pidfd_open(pid)
@@ -62,7 +63,7 @@ extension Watchdog {
         let inheritance = Inheritance(listener: listener, lock: lock, asker: asker)
         inheritance.setCloseOnExec(false)
         setenv(Inheritance.variable, inheritance.text, 1)
-        let words = [program, "--foreground", "--prefix", layout.prefix]
+        let words = [program, "--foreground", "--prefix", paths.prefix]
         let arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
         execv(program, arguments)
         let error = WatchdogError.system("execute \(program)")

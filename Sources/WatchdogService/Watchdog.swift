@@ -1,6 +1,7 @@
 import CLinux
 import Glibc
 import LocalSocket
+package import NodeLayout
 import Primitives
 import WatchdogProtocol
 
@@ -16,7 +17,7 @@ package final class Watchdog {
         var descriptor: Int32
     }
 
-    let layout: NodeLayout
+    let paths: NodePaths
     let settings: NodeSettings
     /// Read at the start: after an upgrade has removed the old release, /proc/self/exe leads nowhere.
     let ownProgram: String
@@ -39,16 +40,13 @@ package final class Watchdog {
     /// Takes the prefix over: lock, socket, signals. Nothing is started yet, but connections queue from here on.
     ///
     /// - Throws: ``WatchdogError``; code `alreadyRunning` where another one keeps this prefix.
-    package init(layout: NodeLayout) throws(WatchdogError) {
-        self.layout = layout
-        guard let text = try HostFile.read(layout.configurationFile) else {
-            throw WatchdogError(.configuration, "\(layout.configurationFile) is missing; run `tarn install` first")
-        }
-        settings = try NodeSettings(parsing: String(decoding: text, as: UTF8.self))
+    package init(paths: NodePaths) throws(WatchdogError) {
+        self.paths = paths
+        settings = try Self.settings(paths)
         ownProgram = HostFile.target(ofLink: "/proc/self/exe")
         umask(0o027)
-        try HostFile.makeDirectory(layout.runDirectory)
-        try HostFile.makeDirectory(layout.logDirectory)
+        try HostFile.makeDirectory(paths.run)
+        try HostFile.makeDirectory(paths.logs)
         clinux_raise_open_files()
         _ = clinux_become_subreaper()
         // Best effort: it needs privilege, and dying first would be the worst choice on a machine short of memory.
@@ -59,8 +57,8 @@ package final class Watchdog {
         if let inherited = Inheritance.take() {
             (lock, listener, asker) = (inherited.lock, inherited.listener, inherited.asker)
         } else {
-            lock = try InstanceLock.acquire(layout)
-            do { listener = try LocalSocket.listen(path: layout.socket) } catch {
+            lock = try InstanceLock.acquire(paths)
+            do { listener = try LocalSocket.listen(path: paths.watchdogSocket) } catch {
                 throw WatchdogError(.system, error.description)
             }
         }
@@ -71,13 +69,23 @@ package final class Watchdog {
         logs = LogKeeper(at: ProcessFacts.now())
     }
 
+    private static func settings(_ paths: NodePaths) throws(WatchdogError) -> NodeSettings {
+        let bytes = try HostFile.read(paths.settings)
+        do throws(NodeSettingsError) {
+            guard let bytes else { throw .missing(paths) }
+            return try NodeSettings(parsing: String(decoding: bytes, as: UTF8.self), of: paths)
+        } catch {
+            throw WatchdogError(.configuration, error.description)
+        }
+    }
+
     /// Works until an orderly stop is complete.
     package func run() {
         Journal.note(
             "watchdog started",
-            ["version": ReleaseVersion.current, "pid": String(getpid()), "prefix": layout.prefix])
+            ["version": ReleaseVersion.current, "pid": String(getpid()), "prefix": paths.prefix])
         takeOver()
-        for specification in OwnProcesses.specifications(layout) { perform(table.ensure(specification)) }
+        for specification in OwnProcesses.specifications(paths) { perform(table.ensure(specification)) }
         answerAsker()
         // Children that ended while nobody looked, as between two programs of one re-execution.
         reap()
@@ -94,7 +102,7 @@ package final class Watchdog {
         }
         let now = ProcessFacts.now()
         perform(table.timePassed(now))
-        logs.timePassed(now) { watched.keys.map(layout.log(of:)) + [layout.ownLog] }
+        logs.timePassed(now) { watched.keys.map(paths.log(of:)) + [paths.log(of: "watchdog")] }
         logs.step()
         flush()
         for (number, connection) in connections where connection.isBroken { drop(number) }
@@ -134,10 +142,10 @@ package final class Watchdog {
 
     /// Continues where the last watchdog of this boot has stopped, however it stopped.
     private func takeOver() {
-        guard let bytes = try? HostFile.read(layout.stateFile) else { return }
+        guard let bytes = try? HostFile.read(paths.watchdogState) else { return }
         var reader = WireReader(bytes)
         guard let state = try? SavedState(from: &reader) else {
-            Journal.note("state file is damaged and ignored", ["path": layout.stateFile])
+            Journal.note("state file is damaged and ignored", ["path": paths.watchdogState])
             return
         }
         guard state.machine == ProcessFacts.machine() else { return }

@@ -7,6 +7,7 @@ import HostControl
 import ManagementAPI
 import ManagerCore
 import ManagerService
+import NodeLayout
 import NodeService
 import Primitives
 import TLS
@@ -88,8 +89,8 @@ extension Manager {
             clusterName: name, adminEmail: email, adminPassword: password, candidate: candidate(), now: now())
         try seed.keys.save(directory: paths.pki)
         let identity = NodeIdentity(
-            node: NodeID(1), clusterName: name, address: settings.address, voterAddresses: [settings.address])
-        try await startStore(node: identity.node, initialCluster: [identity.node: settings.address], isNew: true)
+            node: NodeID(1), clusterName: name, address: ownAddress, voterAddresses: [ownAddress])
+        try await startStore(node: identity.node, initialCluster: [identity.node: ownAddress], isNew: true)
         let (store, client) = try openStore(identity, keys: seed.keys)
         try await seed.commit(to: store)
         await client.shutdown()
@@ -103,7 +104,7 @@ extension Manager {
             with: address, candidate: candidate(), now: now(), group: group)
         try keys.save(directory: paths.pki)
         let identity = NodeIdentity(
-            node: answer.node, clusterName: answer.clusterName, address: settings.address,
+            node: answer.node, clusterName: answer.clusterName, address: ownAddress,
             voterAddresses: answer.voterAddresses)
         try identity.save(path: paths.identity)
         try await becomeMember(identity, keys: keys, work: work)
@@ -127,7 +128,7 @@ extension Manager {
     private func candidate() -> NodeCandidateObject {
         let facts = HostInventory.ofThisMachine()
         return NodeCandidateObject(
-            address: settings.address, hostname: facts.hostname, architecture: facts.architecture,
+            address: ownAddress, hostname: facts.hostname, architecture: facts.architecture,
             cores: facts.cores, totalMemory: facts.totalMemory, softwareVersion: ReleaseVersion.current,
             operatingSystem: facts.operatingSystem, publicKeyDigest: "")
     }

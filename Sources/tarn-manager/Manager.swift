@@ -8,6 +8,7 @@ import ManagementServer
 import ManagerCore
 import ManagerService
 import NIOPosix
+import NodeLayout
 import NodeService
 import Primitives
 import ServiceLifecycle
@@ -25,7 +26,8 @@ actor Manager: Service {
         case member(Membership, since: BootstrapWork?)
     }
 
-    let settings: NodeSettings
+    /// IPv4 that others reach this node by.
+    let ownAddress: String
     let paths: NodePaths
     let group: MultiThreadedEventLoopGroup
     let watchdog: WatchdogClient
@@ -37,16 +39,16 @@ actor Manager: Service {
     var phase = Phase.idle
 
     init(settings: NodeSettings, logger: Logger) throws {
-        self.settings = settings
+        ownAddress = try settings.requiredAddress
         self.logger = logger
-        paths = NodePaths(prefix: settings.prefix)
+        paths = settings.paths
         // The control path waits far more than it computes; two threads keep one slow answer from holding up the rest.
         group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
         watchdog = WatchdogClient(socketPath: paths.watchdogSocket, group: group, logger: logger)
         proxy = ProxyLink(socketPath: paths.proxySocket, group: group, logger: logger)
         bootstrapSecret = Hex.encode(Crypto.randomBytes(32))
         serverTLS = ServerTLS(try TLSContext.server(
-            identity: try BootstrapIdentity.loadOrMake(paths: paths, address: settings.address), clientAuthority: nil))
+            identity: try BootstrapIdentity.loadOrMake(paths: paths, address: ownAddress), clientAuthority: nil))
         try HostFile.write(bootstrapSecret.utf8, to: paths.bootstrapSecret, mode: 0o600)
     }
 
@@ -60,14 +62,16 @@ actor Manager: Service {
             group.addTask { await self.watchdog.run() }
             group.addTask { await self.proxy.run() }
             if WatchdogGuardian.isWanted {
-                group.addTask { await WatchdogGuardian(prefix: self.settings.prefix, client: self.watchdog, logger: self.logger).run() }
+                group.addTask {
+                    await WatchdogGuardian(paths: self.paths, client: self.watchdog, logger: self.logger).run()
+                }
             }
             group.addTask { await self.resume() }
             group.addTask {
                 try await server.run(
-                    address: self.settings.address, port: Peers.port, tls: { self.serverTLS.current },
+                    address: self.ownAddress, port: Peers.port, tls: { self.serverTLS.current },
                     group: self.group, logger: self.logger
-                ) { self.logger.info("API is up", metadata: ["address": "\(self.settings.address):\(Peers.port)"]) }
+                ) { self.logger.info("API is up", metadata: ["address": "\(self.ownAddress):\(Peers.port)"]) }
             }
         }
     }
@@ -110,13 +114,6 @@ final class ServerTLS: Sendable {
     func replace(by next: TLSContext) {
         context.withLock { $0 = next }
     }
-}
-
-extension NodePaths {
-    /// Written last when a node becomes a member.
-    var identity: String { "\(data)/node.json" }
-    /// Who can read it may bootstrap the node.
-    var bootstrapSecret: String { "\(run)/bootstrap.secret" }
 }
 
 /// The self-signed identity of a node that is in no cluster yet; kept, so that who pinned it once can come again.

@@ -6,6 +6,7 @@ import HTTPTransport
 import ManagementAPI
 import ManagerCore
 import ManagerService
+import NodeLayout
 import NodeService
 import Primitives
 import TLS
@@ -24,14 +25,14 @@ extension Manager {
     func becomeMember(_ identity: NodeIdentity, keys: NodeKeys, work: BootstrapWork?) async throws {
         serverTLS.replace(
             by: try TLSContext.server(identity: keys.identity, clientAuthority: keys.authorityPEM))
-        if identity.voterAddresses.contains(settings.address) { try await startStoreAgain(identity) }
+        if identity.voterAddresses.contains(ownAddress) { try await startStoreAgain(identity) }
         let (store, client) = try openStore(identity, keys: keys)
         let membership = Membership(
             identity: identity,
             member: ClusterMember(node: identity.node, store: store, now: now, logger: logger),
             peers: Peers(client: client), store: store,
             agent: NodeAgent(
-                node: identity.node, address: settings.address, prefix: settings.prefix, watchdog: watchdog,
+                node: identity.node, address: ownAddress, prefix: paths.prefix, watchdog: watchdog,
                 proxy: proxy, group: group, logger: logger))
         phase = .member(membership, since: work)
         logger.info("member of a cluster", metadata: ["node": "\(identity.node)", "cluster": "\(identity.clusterName)"])
@@ -68,7 +69,7 @@ extension Manager {
         let voters = state.voterAddresses
         guard !voters.isEmpty else { return }
         let endpoints = voters.map { HTTPEndpoint(host: $0, port: EtcdServer.clientPort) }
-        let own = endpoints.first { $0.host == settings.address }
+        let own = endpoints.first { $0.host == ownAddress }
         membership.store.setEndpoints(endpoints, preferring: own)
         do {
             if var known = try NodeIdentity.load(path: paths.identity), known.voterAddresses != voters {
@@ -84,7 +85,7 @@ extension Manager {
 
     private func startLearner(_ membership: Membership, _ state: ClusterState) async throws {
         guard try await !isStoreRunning() else { return }
-        var initial: [NodeID: String] = [membership.identity.node: settings.address]
+        var initial: [NodeID: String] = [membership.identity.node: ownAddress]
         for node in state.nodes.values where node.storeRole == .voter { initial[node.id] = node.address }
         try await startStore(node: membership.identity.node, initialCluster: initial, isNew: false)
     }
@@ -145,7 +146,7 @@ extension Manager {
             group: group,
             tls: try TLSContext.client(identity: keys.identity, trust: .authority(pem: keys.authorityPEM)))
         let endpoints = identity.voterAddresses.map { HTTPEndpoint(host: $0, port: EtcdServer.clientPort) }
-        let own = endpoints.first { $0.host == settings.address }
+        let own = endpoints.first { $0.host == ownAddress }
         let name = VoterPlanner.memberName(of: identity.node)
         return (EtcdStore(client: client, endpoints: endpoints, preferring: own, name: name, logger: logger), client)
     }
@@ -153,7 +154,7 @@ extension Manager {
     private func startStoreAgain(_ identity: NodeIdentity) async throws {
         // With data there, etcd reads its membership from it; the initial cluster is only a formality.
         try await startStore(
-            node: identity.node, initialCluster: [identity.node: settings.address], isNew: false)
+            node: identity.node, initialCluster: [identity.node: ownAddress], isNew: false)
     }
 
     /// Idempotent: a member that runs already is left as it is.
@@ -163,7 +164,7 @@ extension Manager {
             EtcdServer.Peer(name: VoterPlanner.memberName(of: $0.key), url: EtcdServer.peerURL(address: $0.value))
         }
         let server = EtcdServer(
-            name: VoterPlanner.memberName(of: node), address: settings.address, dataDirectory: paths.store,
+            name: VoterPlanner.memberName(of: node), address: ownAddress, dataDirectory: paths.store,
             pkiDirectory: paths.pki, initialCluster: peers, state: isNew ? .new : .existing)
         _ = try await watchdog.start(server.specification(executable: paths.program("etcd")))
     }

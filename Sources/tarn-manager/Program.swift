@@ -1,5 +1,6 @@
 import Glibc
 import Logging
+import NodeLayout
 import NodeService
 import Primitives
 import ServiceLifecycle

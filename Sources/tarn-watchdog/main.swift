@@ -1,4 +1,5 @@
 import Glibc
+import NodeLayout
 import Primitives
 import WatchdogService
 
@@ -40,15 +41,15 @@ while let argument = arguments.popFirst() {
     }
 }
 guard let resolved = realpath(prefix, nil) else { fail(1, "prefix \(prefix): \(String(cString: strerror(errno)))") }
-let layout = NodeLayout(prefix: String(cString: resolved))
+let paths = NodePaths(prefix: String(cString: resolved))
 
 if isDaemon {
-    let outcome = Daemon.start(layout) { isReady throws(WatchdogError) in
-        let watchdog = try Watchdog(layout: layout)
+    let outcome = Daemon.start(paths) { isReady throws(WatchdogError) in
+        let watchdog = try Watchdog(paths: paths)
         isReady()
         watchdog.run()
     }
     if outcome.status != 0 { fail(outcome.status, outcome.message) }
 } else {
-    do { try Watchdog(layout: layout).run() } catch { fail(error.exitStatus, error.message) }
+    do { try Watchdog(paths: paths).run() } catch { fail(error.exitStatus, error.message) }
 }

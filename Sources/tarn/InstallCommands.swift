@@ -1,10 +1,11 @@
 import ArgumentParser
 import HostControl
 import InstallerService
+import NodeLayout
 import PackageArchive
 import Primitives
 
-extension NodeConfiguration.Supervisor: ExpressibleByArgument {}
+extension NodeSettings.Supervisor: ExpressibleByArgument {}
 
 struct InstallCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -24,7 +25,7 @@ struct InstallCommand: AsyncParsableCommand {
     var address: String?
 
     @Option(help: "Who keeps the node running: systemd, self or container. Default: what fits the machine.")
-    var supervisor: NodeConfiguration.Supervisor?
+    var supervisor: NodeSettings.Supervisor?
 
     @Flag(help: "Lay everything down but start nothing.")
     var noStart = false

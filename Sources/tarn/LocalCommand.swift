@@ -3,6 +3,7 @@ import FoundationEssentials
 import Glibc
 import HostControl
 import InstallerService
+import NodeLayout
 import PackageArchive
 
 /// What the verbs that work on this machine, without a cluster, have in common.
@@ -71,7 +72,7 @@ enum LocalCommand {
         if let given { return [try PublicKey(file: given)] }
         var keys: [PublicKey] = []
         if let key = ReleaseKey.carried() { keys.append(key) }
-        let directory = InstallationPaths(prefix: prefix ?? "/").trustedKeys
+        let directory = NodePaths(prefix: prefix ?? "/").trustedKeys
         for name in HostFile.names(in: directory) where name.hasSuffix(".pub") {
             keys.append(try PublicKey(file: "\(directory)/\(name)"))
         }

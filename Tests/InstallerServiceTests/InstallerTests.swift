@@ -2,6 +2,7 @@ import FoundationEssentials
 import Glibc
 import HostControl
 import InstallerService
+import NodeLayout
 import PackageArchive
 import Testing
 
@@ -9,7 +10,7 @@ import Testing
     @Test func installingTwiceChangesNothingAndDamageIsRepaired() throws {
         try ReleaseFixture.with { fixture in
             #expect(try !fixture.install("p").alreadyInstalled)
-            let paths = InstallationPaths(prefix: fixture.prefix("p"))
+            let paths = NodePaths(prefix: fixture.prefix("p"))
             let tree = try ReleaseFixture.tree(paths.prefix)
             #expect(HostFile.linkTarget(paths.current) == "versions/0.1.0")
             #expect(try fixture.install("p", address: nil).alreadyInstalled)
@@ -17,7 +18,7 @@ import Testing
 
             try HostFile.write("changed".utf8, to: paths.program("etcd"), mode: 0o755)
             unlink(paths.program("tarn-proxy"))
-            unlink(paths.nodeConfiguration)
+            unlink(paths.settings)
             try FileManager.default.createDirectory(
                 atPath: "\(paths.versions)/.0.1.0.partial-dead", withIntermediateDirectories: false)
             #expect(try !fixture.install("p").alreadyInstalled)
@@ -26,15 +27,25 @@ import Testing
         }
     }
 
+    @Test func damagedSettingsAreNotGuessedAt() throws {
+        try ReleaseFixture.with { fixture in
+            _ = try fixture.install("p")
+            let settings = NodePaths(prefix: fixture.prefix("p")).settings
+            try HostFile.write("supervisor = nobody\n".utf8, to: settings, mode: 0o644)
+            let error = #expect(throws: InstallerError.self) { try fixture.install("p") }
+            #expect(error?.message.contains("`supervisor = nobody`; accepted: systemd, self, container") == true)
+        }
+    }
+
     @Test func twoPrefixesStandSideBySideAndUninstallTakesOnlyItsOwn() throws {
         try ReleaseFixture.with { fixture in
             _ = try fixture.install("a", address: "127.0.62.1")
             _ = try fixture.install("b", address: "127.0.62.2")
             let untouched = try ReleaseFixture.tree(fixture.prefix("b"))
-            let paths = InstallationPaths(prefix: fixture.prefix("a"))
+            let paths = NodePaths(prefix: fixture.prefix("a"))
             try HostFile.write("mine".utf8, to: "\(paths.prefix)/etc/mine", mode: 0o644)
             let watchdog = try Subprocess.start("/bin/sh", [paths.program("tarn-watchdog")], log: "/dev/null")
-            let other = InstallationPaths(prefix: fixture.prefix("b"))
+            let other = NodePaths(prefix: fixture.prefix("b"))
             let neighbour = try startRedis(other, socket: fixture.prefix("b.sock"))
             let ours = try startRedis(paths, socket: fixture.prefix("a.sock"))
             defer { for pid in [watchdog, neighbour, ours] { kill(pid, SIGKILL) } }
@@ -54,7 +65,7 @@ import Testing
     }
 
     /// A shard of an installation; returns when it serves.
-    private func startRedis(_ paths: InstallationPaths, socket: String) throws -> Int32 {
+    private func startRedis(_ paths: NodePaths, socket: String) throws -> Int32 {
         let pid = try Subprocess.start(
             "\(paths.versions)/0.1.0/bin/redis-server", ["--port", "0", "--save", "", "--unixsocket", socket],
             log: "/dev/null")
@@ -69,10 +80,10 @@ import Testing
     @Test func keptDataOutlivesTheProgramsAndANewInstallTakesItUp() throws {
         try ReleaseFixture.with { fixture in
             _ = try fixture.install("p")
-            let paths = InstallationPaths(prefix: fixture.prefix("p"))
+            let paths = NodePaths(prefix: fixture.prefix("p"))
             try HostFile.write("data".utf8, to: "\(paths.data)/shards/x", mode: 0o600)
             try Uninstaller(prefix: paths.prefix) { _ in }.run(keepsData: true)
-            #expect(!HostFile.exists(paths.programs) && HostFile.exists(paths.nodeConfiguration))
+            #expect(!HostFile.exists(paths.programs) && HostFile.exists(paths.settings))
             #expect(try fixture.install("p", address: nil).address == "127.0.62.1")
             #expect(HostFile.text("\(paths.data)/shards/x") == "data")
         }

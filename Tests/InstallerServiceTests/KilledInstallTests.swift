@@ -2,6 +2,7 @@ import FoundationEssentials
 import Glibc
 import HostControl
 import InstallerService
+import NodeLayout
 import Primitives
 import Testing
 
@@ -44,14 +45,14 @@ import Testing
 
     /// Whatever is under the name of a version is whole, and `current` never points to nothing.
     private func expectNothingHalfDone(_ prefix: String) {
-        let paths = InstallationPaths(prefix: prefix)
+        let paths = NodePaths(prefix: prefix)
         if HostFile.linkTarget(paths.current) != nil { #expect(HostFile.exists("\(paths.current)/manifest.json")) }
         for name in HostFile.names(in: paths.versions) where !name.hasPrefix(".") {
             #expect(HostFile.exists("\(paths.versions)/\(name)/share/licenses"))
             #expect(HostFile.exists("\(paths.versions)/\(name)/bin/tarn-watchdog"))
         }
-        if let configuration = HostFile.text(paths.nodeConfiguration) {
-            #expect(NodeConfiguration(parsing: configuration)?.address == "127.0.63.1")
+        if let configuration = HostFile.text(paths.settings) {
+            #expect((try? NodeSettings(parsing: configuration, of: paths))?.address == "127.0.63.1")
         }
     }
 }

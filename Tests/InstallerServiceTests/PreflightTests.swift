@@ -68,11 +68,4 @@ import Testing
         #expect((check?.fix == nil) == (wrong.outcome == .pass))
         #expect(checks.filter { $0.outcome != .pass && $0.name != wrong.name }.isEmpty)
     }
-
-    @Test func theNodesSettingsSurviveTheirTextForm() {
-        let settings = NodeConfiguration(
-            prefix: "/srv/a", address: "10.0.0.1", supervisor: .itself, openSSL: .package)
-        #expect(NodeConfiguration(parsing: settings.text) == settings)
-        #expect(NodeConfiguration(parsing: "prefix = /\nsupervisor = nobody\n") == nil)
-    }
 }

@@ -4,6 +4,7 @@ import LocalSocket
 import Logging
 import NIOCore
 import NIOPosix
+import NodeLayout
 import NodeService
 import Primitives
 import ShardControl

@@ -1,4 +1,5 @@
 import ClusterModel
+import NodeLayout
 import Primitives
 import ProxyControl
 import ShardControl
