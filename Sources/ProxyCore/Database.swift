@@ -54,7 +54,7 @@ package struct Database {
     package var table: RouteTable
     /// From `table`, by pointer, for the request path.
     package var slots: UnsafeMutablePointer<UInt16>?
-    package var upstreams: UnsafeMutablePointer<UpstreamPointer>
+    package var upstreams: SharedUpstreams
     package var shards: UnsafeMutablePointer<ShardPointer>
     package var shardCount: Int
     /// Commands up to this ``CommandInfo/tier`` need no closer look.
@@ -71,8 +71,7 @@ package struct Database {
     package var nextShard = 0
 
     package init(
-        table: RouteTable, upstreams: UnsafeMutablePointer<UpstreamPointer>,
-        shards: UnsafeMutablePointer<ShardPointer>
+        table: RouteTable, upstreams: SharedUpstreams, shards: UnsafeMutablePointer<ShardPointer>
     ) {
         self.table = table
         self.upstreams = upstreams
@@ -84,19 +83,42 @@ package struct Database {
     }
 }
 
-/// One loop's view of one shard of a database: its shared upstream and the idle ones for lending.
+/// The shared upstreams of a database's shards, in the order of the routes: one for each version of the protocol, since
+/// a connection speaks one. They connect on first use, so the version that nobody speaks costs nothing.
+package struct SharedUpstreams {
+    package let resp2: UnsafeMutablePointer<UpstreamPointer>
+    package let resp3: UnsafeMutablePointer<UpstreamPointer>
+
+    package init(count: Int) {
+        resp2 = .allocate(capacity: count)
+        resp3 = .allocate(capacity: count)
+    }
+
+    @inline(__always)
+    package func speaking(resp3 usesRESP3: Bool) -> UnsafeMutablePointer<UpstreamPointer> {
+        usesRESP3 ? resp3 : resp2
+    }
+
+    package func deallocate() {
+        resp2.deallocate()
+        resp3.deallocate()
+    }
+}
+
+/// One loop's view of one shard of a database: its shared upstreams and the idle ones for lending.
 package struct Shard {
     package var identifier: ShardID
     package var address: ShardAddress
     package var password: String
     package var database: DatabasePointer
     package var idle: PointerList<Upstream>
-    /// Every upstream of this shard, the shared one included.
+    /// Every upstream of this shard, the shared ones included.
     package var all: PointerList<Upstream>
     package var isRetired = false
     package var isInGrave = false
-    /// Lives as long as the shard; set right after it is made.
+    /// These live as long as the shard; set right after it is made.
     package var shared: UpstreamPointer?
+    package var sharedRESP3: UpstreamPointer?
 
     /// Idle connections kept for large requests and blocking commands.
     package static let maximumIdle = 64

@@ -1,3 +1,5 @@
+import RESP
+
 /// What the proxy itself knows for INFO.
 package struct InfoFacts {
     package var port: UInt16
@@ -50,7 +52,9 @@ package enum InfoMerger {
         if let section = lines.firstIndex(of: "# Keyspace") { lines.insert(contentsOf: databases, at: section + 1) }
         while lines.last == "" { lines.removeLast() }
         let text = lines.joined(separator: "\r\n") + "\r\n"
-        return Array("$\(text.utf8.count)\r\n\(text)\r\n".utf8)
+        var writer = ReplyWriter(usesRESP3: isVerbatim(parts.first ?? []))
+        writer.verbatim(text)
+        return writer.bytes
     }
 
     private static func ownFacts(_ facts: InfoFacts, _ totals: [String: Int]) -> [String: String] {
@@ -95,11 +99,15 @@ package enum InfoMerger {
         return (String(line[..<colon]), String(line[line.index(after: colon)...]))
     }
 
-    /// The text of a bulk reply.
+    /// The text of a bulk reply, or of RESP3's verbatim string, which begins with `txt:`.
     private static func body(_ reply: [UInt8]) -> String {
-        guard let line = reply.firstIndex(of: 10), reply.count >= line + 3 else { return "" }
-        return String(decoding: reply[(line + 1)..<(reply.count - 2)], as: UTF8.self)
+        guard let line = reply.firstIndex(of: 10) else { return "" }
+        let start = line + (isVerbatim(reply) ? 5 : 1)
+        guard reply.count >= start + 2 else { return "" }
+        return String(decoding: reply[start..<(reply.count - 2)], as: UTF8.self)
     }
+
+    private static func isVerbatim(_ reply: [UInt8]) -> Bool { reply.first == UInt8(ascii: "=") }
 
     /// Two decimals and a unit letter, as redis prints it.
     private static func human(_ bytes: Int) -> String {

@@ -66,7 +66,7 @@ package enum ReplyMerger {
     }
 
     private static func anyValue(_ parts: [[UInt8]], _ random: UInt64) -> [UInt8] {
-        let values = parts.filter { !$0.starts(with: Array("$-1".utf8)) }
+        let values = parts.filter { !$0.starts(with: "$-1".utf8) && $0.first != UInt8(ascii: "_") }
         return values.isEmpty ? parts[0] : values[Int(random % UInt64(values.count))]
     }
 

@@ -20,6 +20,8 @@ package struct Session {
     /// Most requests that may be unanswered. Halves when the client reads slowly, doubles when it keeps up.
     package var window: UInt32 = Session.initialWindow
     package var mode: SessionMode
+    /// Said HELLO 3: its requests go over upstreams that did so too, and their replies pass as they are.
+    package var usesRESP3 = false
     package var isDead = false
     package var isInGrave = false
     /// Close as soon as all replies have left; nothing more is read.
@@ -31,6 +33,8 @@ package struct Session {
     package var isDirty = false
     package var isReady = false
     package var isBlockedListed = false
+    /// Half a reply has gone to the client; pushes wait for its end.
+    package var isMidReply = false
     /// Waits until no request is unanswered before it goes on.
     package var waitsForReplies = false
     package var database: DatabasePointer
@@ -62,6 +66,7 @@ package struct Session {
     }
 
     package var hasUnanswered: Bool { nextSequence != sendSequence }
+    package var isSubscribed: Bool { mode.contains(.subscriber) || details?.subscriptions.isEmpty == false }
 }
 
 /// Why a session's commands can't take the short way; zero for nearly all.
@@ -70,6 +75,7 @@ package struct SessionMode: OptionSet {
     package init(rawValue: UInt8) { self.rawValue = rawValue }
     package static let unauthenticated = SessionMode(rawValue: 1)
     package static let transaction = SessionMode(rawValue: 2)
+    /// Subscribed in RESP2, which leaves room for nothing else.
     package static let subscriber = SessionMode(rawValue: 4)
 }
 
@@ -90,5 +96,11 @@ package final class SessionDetails {
     package var isWatching = false
     /// A command that a shard was just asked about.
     package var askedName: [UInt8] = []
+    /// Upstreams that push messages to a session of RESP3, one for each shard it subscribed at.
+    package var subscriptions: [UpstreamPointer] = []
+    /// Probes behind (un)subscriptions that a subscription's upstream has still to answer.
+    package var probesDue = 0
+    /// Pushes that came in the middle of a reply.
+    package var heldPushes: [UInt8] = []
     package init() {}
 }

@@ -20,6 +20,8 @@ package struct Upstream {
     package var descriptor: Int32 = -1
     package var state = State.idle
     package var isShared: Bool
+    /// Begins with HELLO 3; it serves the sessions that did so.
+    package let usesRESP3: Bool
     package var isDirty = false
     /// More waits than ``blockLimit``: sessions that want to add are parked.
     package var isBlocked = false
@@ -50,8 +52,9 @@ package struct Upstream {
     /// Bytes that may wait in an upstream before sessions are held back.
     package static let blockLimit = 1 << 20
 
-    package init(shard: ShardPointer, isShared: Bool) {
+    package init(shard: ShardPointer, isShared: Bool, usesRESP3: Bool) {
         self.shard = shard
         self.isShared = isShared
+        self.usesRESP3 = usesRESP3
     }
 }

@@ -67,15 +67,28 @@ extension Worker {
         database.pointee.passingTier = table.slots == nil ? 1 : 0
         database.pointee.nextShard = 0
         let kept = (0..<database.pointee.shardCount).map { arrays.shards[$0] }
-        for shard in old where !kept.contains(shard) { retire(shard) }
+        // Messages are published at the shards of the new routes; a subscriber that stayed would wait in vain.
+        if old[0] != kept[0] { closeSubscribers(old[0]) }
+        for shard in old where !kept.contains(shard) {
+            closeSubscribers(shard)
+            retire(shard)
+        }
+    }
+
+    private mutating func closeSubscribers(_ shard: ShardPointer) {
+        var subscribers: [SessionPointer] = []
+        for index in 0..<shard.pointee.all.count where shard.pointee.all[index].pointee.pushesToOwner {
+            if let owner = shard.pointee.all[index].pointee.owner { subscribers.append(owner) }
+        }
+        for session in subscribers { close(session) }  // They reconnect and subscribe where the messages are now.
     }
 
     private mutating func makeShards(
         _ database: DatabasePointer, _ table: RouteTable, known: [ShardPointer]
-    ) -> (upstreams: UnsafeMutablePointer<UpstreamPointer>, shards: UnsafeMutablePointer<ShardPointer>) {
+    ) -> (upstreams: SharedUpstreams, shards: UnsafeMutablePointer<ShardPointer>) {
         let routes = table.routes
         let count = routes.shards.count
-        let upstreams = UnsafeMutablePointer<UpstreamPointer>.allocate(capacity: count)
+        let upstreams = SharedUpstreams(count: count)
         let shards = UnsafeMutablePointer<ShardPointer>.allocate(capacity: count)
         for (index, route) in routes.shards.enumerated() {
             let same = known.first { shard in
@@ -84,7 +97,8 @@ extension Worker {
             }
             let shard = same ?? makeShard(database, route, routes.shardPassword)
             shards[index] = shard
-            upstreams[index] = shard.pointee.shared.unsafelyUnwrapped
+            upstreams.resp2[index] = shard.pointee.shared.unsafelyUnwrapped
+            upstreams.resp3[index] = shard.pointee.sharedRESP3.unsafelyUnwrapped
         }
         return (upstreams, shards)
     }
@@ -95,8 +109,8 @@ extension Worker {
         let shard = ShardPointer.allocate(capacity: 1)
         shard.initialize(
             to: Shard(identifier: route.shard, address: route.address, password: password, database: database))
-        let shared = makeUpstream(shard, isShared: true)
-        shard.pointee.shared = shared
+        shard.pointee.shared = makeUpstream(shard, isShared: true, usesRESP3: false)
+        shard.pointee.sharedRESP3 = makeUpstream(shard, isShared: true, usesRESP3: true)
         return shard
     }
 

@@ -110,10 +110,16 @@ extension Worker {
     mutating func forward(
         _ session: SessionPointer, toShard index: Int, _ bytes: Bytes, _ command: ScannedCommand, _ info: CommandInfo
     ) -> Step {
-        let upstream = session.pointee.database.pointee.upstreams[index]
+        let upstream = sharedUpstream(session, index)
         if mustPark(session, upstream) { return .parked }
         forward(session, upstream, bytes, command.byteCount, isWrite: info.isWrite)
         return .next
+    }
+
+    /// The shared upstream of a shard that speaks the session's version of the protocol.
+    @inline(__always)
+    func sharedUpstream(_ session: SessionPointer, _ index: Int) -> UpstreamPointer {
+        session.pointee.database.pointee.upstreams.speaking(resp3: session.pointee.usesRESP3)[index]
     }
 
     mutating func forwardAnywhere(

@@ -34,7 +34,7 @@ extension Worker {
             owners.append(UInt16(position))
         }
         if shards.count == 1 { return forward(session, toShard: shards[0], bytes, command, info) }
-        for shard in shards where mustPark(session, database.pointee.upstreams[shard]) { return .parked }
+        for shard in shards where mustPark(session, sharedUpstream(session, shard)) { return .parked }
         let merge: Gather.Merge =
             switch info.handling {
             case .mget: .elements(owners: owners)
@@ -49,7 +49,7 @@ extension Worker {
             for (key, owner) in owners.enumerated() where Int(owner) == position {
                 for offset in 0..<step { writer.bulk(arguments[1 + key * step + offset]) }
             }
-            ask(gather, position, database.pointee.upstreams[shard], writer.bytes, isWrite: info.isWrite)
+            ask(gather, position, sharedUpstream(session, shard), writer.bytes, isWrite: info.isWrite)
         }
         return .next
     }
@@ -59,13 +59,13 @@ extension Worker {
         _ session: SessionPointer, _ bytes: Bytes, _ command: ScannedCommand, _ merge: Gather.Merge, isWrite: Bool
     ) -> Step {
         let database = session.pointee.database
-        for shard in 0..<database.pointee.shardCount where mustPark(session, database.pointee.upstreams[shard]) {
+        for shard in 0..<database.pointee.shardCount where mustPark(session, sharedUpstream(session, shard)) {
             return .parked
         }
         let gather = makeGather(session, merge, database.pointee.shardCount)
         let request = ByteSpan(start: bytes, count: command.byteCount).bytes
         for shard in 0..<database.pointee.shardCount {
-            ask(gather, shard, database.pointee.upstreams[shard], request, isWrite: isWrite)
+            ask(gather, shard, sharedUpstream(session, shard), request, isWrite: isWrite)
         }
         return .next
     }
@@ -76,7 +76,7 @@ extension Worker {
         let arguments = ArgumentCursor.all(bytes, command)
         guard let cursor = UInt64(arguments[1].text) else { return reject(session, "ERR invalid cursor") }
         let place = ReplyMerger.splitCursor(cursor, shardCount: database.pointee.shardCount)
-        let upstream = database.pointee.upstreams[place.shard]
+        let upstream = sharedUpstream(session, place.shard)
         if mustPark(session, upstream) { return .parked }
         var writer = ReplyWriter()
         writer.array(arguments.count)
@@ -92,7 +92,7 @@ extension Worker {
     /// A question of the proxy's own to any shard; takes a turn in the session's order.
     mutating func ask(_ session: SessionPointer, _ request: [UInt8], _ merge: Gather.Merge) {
         let gather = makeGather(session, merge, 1)
-        ask(gather, 0, session.pointee.database.pointee.upstreams[0], request, isWrite: false)
+        ask(gather, 0, sharedUpstream(session, 0), request, isWrite: false)
     }
 
     private mutating func makeGather(_ session: SessionPointer, _ merge: Gather.Merge, _ parts: Int) -> Gather {

@@ -217,7 +217,9 @@ extension Worker {
         upstream.pointee.owner = nil
         if session.pointee.streamUpstream == upstream { session.pointee.streamUpstream = nil }
         if session.pointee.pinned == upstream { session.pointee.pinned = nil }
-        if session.pointee.mode.contains(.subscriber) { close(session) }
+        let wasSubscribed = session.pointee.isSubscribed
+        session.pointee.details?.subscriptions.removeAll { $0 == upstream }
+        if wasSubscribed { close(session) }
     }
 
     /// The shard left the routes: what was not sent goes where the new routes say; what was sent is answered here.
@@ -235,30 +237,31 @@ extension Worker {
         bytes.withUnsafeMutableBufferPointer { buffer in
             var offset = 0
             var first = 0
-            for (index, pending) in moved.enumerated() where pending.byteCount > 0 {
+            for (position, pending) in moved.enumerated() where pending.byteCount > 0 {
                 let start = buffer.baseAddress! + offset
-                let target = route(database, start, Int(pending.byteCount))
-                for entry in moved[first...index] { target.pointee.pending.append(entry) }
+                let index = route(database, start, Int(pending.byteCount))
+                let target = database.pointee.upstreams.speaking(resp3: upstream.pointee.usesRESP3)[index]
+                for entry in moved[first...position] { target.pointee.pending.append(entry) }
                 send(target, start, Int(pending.byteCount))
                 offset += Int(pending.byteCount)
-                first = index + 1
+                first = position + 1
             }
         }
         if upstream.pointee.pending.isEmpty && upstream.pointee.owner == nil { destroy(upstream) }
     }
 
-    /// The shared upstream for a request (or a block of requests) that was routed before.
-    private func route(_ database: DatabasePointer, _ bytes: Bytes, _ count: Int) -> UpstreamPointer {
+    /// The shard for a request (or a block of requests) that was routed before.
+    private func route(_ database: DatabasePointer, _ bytes: Bytes, _ count: Int) -> Int {
         var index = 0
         var command = ScannedCommand()
         while index < count, scanCommand(bytes + index, count - index, &command) == .complete {
             if let entry = find(database, bytes + (index + command.nameOffset), command.nameCount),
                 case .slot(let slot) = KeyExtractor.slot(bytes + index, command, entry.pointee, hasher)
             {
-                return database.pointee.upstreams[database.pointee.slots.map { Int($0[slot]) } ?? 0]
+                return database.pointee.slots.map { Int($0[slot]) } ?? 0
             }
             index += command.byteCount
         }
-        return database.pointee.upstreams[0]
+        return 0
     }
 }

@@ -76,6 +76,8 @@ extension Worker {
         if sequence == session.pointee.sendSequence && !hasStarted {
             if isLast { session.pointee.sendSequence &+= 1 }
             emit(session, bytes, count)
+            session.pointee.isMidReply = !isLast
+            if isLast { releasePushes(session) }
             return
         }
         session.pointee.ring.extend(sequence, window: window(session), bytes, count, isLast: isLast)
@@ -126,6 +128,7 @@ extension Worker {
                 // Its turn has come before its end: the rest goes straight on from here.
                 slot.pointee.state = .owned
                 session.pointee.ring.clear(slot)
+                session.pointee.isMidReply = true
                 break
             }
             session.pointee.ring.clear(slot)
@@ -181,7 +184,7 @@ extension Worker {
         }
         let backlog = session.pointee.output.count
         if backlog > Self.backlogLimit { session.pointee.window = max(4, session.pointee.window / 2) }
-        let limit = session.pointee.mode.contains(.subscriber) ? Self.subscriberOutputLimit : Self.outputLimit
+        let limit = session.pointee.isSubscribed ? Self.subscriberOutputLimit : Self.outputLimit
         if backlog > limit {
             close(session)
             return false

@@ -31,7 +31,7 @@ extension Worker {
         if session.pointee.isParked { return index }
         let database = session.pointee.database
         let slots = database.pointee.slots
-        let upstreams = database.pointee.upstreams
+        var upstreams = database.pointee.upstreams.speaking(resp3: session.pointee.usesRESP3)
         let passingTier = database.pointee.passingTier
         var command = ScannedCommand()
         var runStart = index
@@ -77,6 +77,7 @@ extension Worker {
                     case .parked: return index
                     case .stop: return count
                     }
+                    upstreams = database.pointee.upstreams.speaking(resp3: session.pointee.usesRESP3)  // After HELLO.
                     runStart = index
                     continue
                 }

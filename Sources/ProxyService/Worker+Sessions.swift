@@ -205,6 +205,7 @@ extension Worker {
         unlink(session)
         // In a subscription only the probe behind an UNSUBSCRIBE is due, and it has no entry in any queue.
         if session.pointee.mode.contains(.subscriber) { session.pointee.sendSequence = session.pointee.nextSequence }
+        endSubscriptions(session)
         if let upstream = session.pointee.streamUpstream { abandon(upstream) }
         if let upstream = session.pointee.pinned { abandon(upstream) }
         session.pointee.streamUpstream = nil

@@ -69,9 +69,19 @@ extension Worker {
 
     /// An upstream that nobody else uses until ``releasePinned(_:)``.
     mutating func borrow(_ shard: ShardPointer, for session: SessionPointer) -> UpstreamPointer {
-        let upstream = shard.pointee.idle.removeLast() ?? makeUpstream(shard, isShared: false)
+        let usesRESP3 = session.pointee.usesRESP3
+        let upstream = takeIdle(shard, usesRESP3) ?? makeUpstream(shard, isShared: false, usesRESP3: usesRESP3)
         upstream.pointee.owner = session
         return upstream
+    }
+
+    private func takeIdle(_ shard: ShardPointer, _ usesRESP3: Bool) -> UpstreamPointer? {
+        for index in 0..<shard.pointee.idle.count where shard.pointee.idle[index].pointee.usesRESP3 == usesRESP3 {
+            let upstream = shard.pointee.idle[index]
+            shard.pointee.idle.remove(upstream)
+            return upstream
+        }
+        return nil
     }
 
     /// Gives the session's own upstream back, unless a watch or a subscription still needs it.

@@ -1,14 +1,14 @@
 import ProxyCore
 import RESP
 
-/// Subscriptions: the session has an upstream of its own, and everything that comes from there is passed on.
+/// Subscriptions in RESP2: the session has an upstream of its own, and everything that comes from there is passed on.
 ///
 /// All channels of a database live on its first shard, whatever proxy a client uses, so a message reaches every
 /// subscriber once. Channels of sharded publish/subscribe live on the shard of their slot.
 extension Worker {
     /// Sent behind every UNSUBSCRIBE: its answer is an array while subscriptions are left and a plain string when none are,
     /// which is how the proxy knows without counting.
-    private static let probe = Array("*2\r\n$4\r\nPING\r\n$10\r\ntarn-probe\r\n".utf8)
+    static let probe = Array("*2\r\n$4\r\nPING\r\n$10\r\ntarn-probe\r\n".utf8)
 
     mutating func subscribe(
         _ session: SessionPointer, _ bytes: Bytes, _ command: ScannedCommand, _ info: CommandInfo
@@ -17,6 +17,7 @@ extension Worker {
             park(session, untilReplied: true)
             return .parked
         }
+        if session.pointee.usesRESP3 { return subscribePushing(session, bytes, command, info) }
         if session.pointee.pinned != nil { return reject(session, "ERR subscribing while watching is not supported") }
         let database = session.pointee.database
         var index = 0
@@ -67,16 +68,17 @@ extension Worker {
     mutating func unsubscribeIdle(
         _ session: SessionPointer, _ bytes: Bytes, _ command: ScannedCommand, _ info: CommandInfo
     ) -> Step {
+        if let step = unsubscribePushing(session, bytes, command, info) { return step }
         let channels = ArgumentCursor.all(bytes, command).dropFirst()
-        var writer = ReplyWriter()
+        var writer = ReplyWriter(usesRESP3: session.pointee.usesRESP3)
         if channels.isEmpty {
-            writer.array(3)
+            writer.push(3)
             writer.bulk(info.name)
             writer.null()
             writer.integer(0)
         }
         for channel in channels {
-            writer.array(3)
+            writer.push(3)
             writer.bulk(info.name)
             writer.bulk(channel)
             writer.integer(0)
@@ -95,7 +97,14 @@ extension Worker {
             if isProbeAnswer(bytes + index, length) {
                 session.pointee.sendSequence &+= 1
                 markDirty(session)
-                if bytes[index] == UInt8(ascii: "$") { endSubscriptions(session, upstream) }
+                if upstream.pointee.usesRESP3 {
+                    session.pointee.details?.probesDue -= 1
+                } else if bytes[index] == UInt8(ascii: "$") {
+                    endSubscriptions(session, upstream)
+                }
+            } else if session.pointee.isMidReply {
+                hold(session, bytes + index, length)
+                if upstream.pointee.isDead { return count }
             } else {
                 emit(session, bytes + index, length)
             }

@@ -76,7 +76,7 @@ extension Worker {
         }
         let database = session.pointee.database
         let index = database.pointee.slots.map { details.slot >= 0 ? Int($0[details.slot]) : 0 } ?? 0
-        var upstream = database.pointee.upstreams[index]
+        var upstream = sharedUpstream(session, index)
         if details.isWatching {
             // What was asked before over the shared upstream must have happened before this block does.
             if session.pointee.hasUnanswered {
@@ -87,7 +87,9 @@ extension Worker {
                 // The watching connection was lost: nobody knows whether the keys changed.
                 endTransaction(session, details)
                 details.isWatching = false
-                answer(session, Array("*-1\r\n".utf8))
+                var writer = ReplyWriter(usesRESP3: session.pointee.usesRESP3)
+                writer.nullArray()
+                answer(session, writer.bytes)
                 return .next
             }
             upstream = pinned

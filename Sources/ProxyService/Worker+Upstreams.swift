@@ -9,9 +9,9 @@ import Reactor
 extension Worker {
     private static let connectTimeoutMilliseconds = 3000
 
-    mutating func makeUpstream(_ shard: ShardPointer, isShared: Bool) -> UpstreamPointer {
+    mutating func makeUpstream(_ shard: ShardPointer, isShared: Bool, usesRESP3: Bool) -> UpstreamPointer {
         let upstream = UpstreamPointer.allocate(capacity: 1)
-        upstream.initialize(to: Upstream(shard: shard, isShared: isShared))
+        upstream.initialize(to: Upstream(shard: shard, isShared: isShared, usesRESP3: usesRESP3))
         shard.pointee.all.append(upstream)
         return upstream
     }
@@ -49,9 +49,11 @@ extension Worker {
 
     private mutating func logIn(_ upstream: UpstreamPointer) {
         let password = upstream.pointee.shard.pointee.password
-        if password.isEmpty { return }
+        let usesRESP3 = upstream.pointee.usesRESP3
+        if password.isEmpty && !usesRESP3 { return }
         var writer = ReplyWriter()
-        writer.command(["AUTH", "proxy", password])
+        let credentials = password.isEmpty ? [] : ["AUTH", "proxy", password]
+        writer.command(usesRESP3 ? ["HELLO", "3"] + credentials : credentials)
         var stream = ByteQueue()
         pool.append(&stream, writer.bytes)
         if !upstream.pointee.output.isEmpty {

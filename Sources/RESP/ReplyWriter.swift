@@ -1,8 +1,12 @@
-/// Builds RESP2 replies and requests that the proxy makes itself. Not for what merely passes.
+/// Builds replies and requests that the proxy makes itself. Not for what merely passes.
 package struct ReplyWriter {
     package private(set) var bytes: [UInt8] = []
+    private let usesRESP3: Bool
 
-    package init() {}
+    /// - Parameter usesRESP3: The version of the client's protocol. Requests are the same in both.
+    package init(usesRESP3: Bool = false) {
+        self.usesRESP3 = usesRESP3
+    }
 
     package mutating func raw(_ text: StaticString) {
         bytes.append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
@@ -25,7 +29,28 @@ package struct ReplyWriter {
 
     package mutating func integer(_ value: Int) { header(":", value) }
     package mutating func array(_ count: Int) { header("*", count) }
-    package mutating func null() { raw("$-1\r\n") }
+    /// A map in RESP3, its keys and values in turn in RESP2.
+    package mutating func map(pairs: Int) {
+        if usesRESP3 { header("%", pairs) } else { array(pairs * 2) }
+    }
+
+    /// What comes without being a reply in RESP3, an array in RESP2.
+    package mutating func push(_ count: Int) { header(usesRESP3 ? ">" : "*", count) }
+
+    package mutating func null() { raw(usesRESP3 ? "_\r\n" : "$-1\r\n") }
+    package mutating func nullArray() { raw(usesRESP3 ? "_\r\n" : "*-1\r\n") }
+
+    /// Text for people: RESP3 says so, with the format in front.
+    package mutating func verbatim(_ text: String) {
+        if usesRESP3 {
+            header("=", text.utf8.count + 4)
+            raw("txt:")
+            raw(text.utf8)
+            raw("\r\n")
+        } else {
+            bulk(text)
+        }
+    }
 
     package mutating func bulk(_ content: some Collection<UInt8>) {
         header("$", content.count)

@@ -7,11 +7,14 @@ import TestSupport
 
 @Suite struct ProxyTests {
     /// The whole point: a sharded endpoint can't be told from one redis-server, reply by reply.
-    @Test(arguments: [1, 2, 6]) func pipelinedMixEqualsOneServer(shards: Int) throws {
-        let fixture = try ProxyFixture(host: "127.0.41.\(shards)", shards: shards + 1)
+    @Test(arguments: [1, 2, 6], [2, 3]) func pipelinedMixEqualsOneServer(shards: Int, version: Int) throws {
+        let fixture = try ProxyFixture(host: "127.0.41.\(shards * 10 + version)", shards: shards + 1)
         #expect(try fixture.tell(.update(fixture.routes(1, port: 10001, shards: shards))) == applied(1))
         let endpoint = try fixture.connect(10001)
         let plain = try RedisConnection(path: fixture.socket(shards))
+        for connection in [plain, endpoint] {
+            #expect(try connection.command(["HELLO", "\(version)"]).hasPrefix(version == 2 ? "*14\r\n" : "%7\r\n"))
+        }
         let seed = UInt64(20_261_123)
         var random = SeededRandom(seed: seed)
         for batch in 0..<20 {
@@ -31,7 +34,7 @@ import TestSupport
     }
 
     @Test func largeValuesAndADyingClient() throws {
-        let fixture = try ProxyFixture(host: "127.0.41.10", shards: 3)
+        let fixture = try ProxyFixture(host: "127.0.41.110", shards: 3)
         _ = try fixture.tell(.update(fixture.routes(1, port: 10001, shards: 3)))
         let client = try fixture.connect(10001)
         for size in [100 << 10, 1 << 20] {
@@ -50,7 +53,7 @@ import TestSupport
     }
 
     @Test func aKilledShardComesBack() throws {
-        let fixture = try ProxyFixture(host: "127.0.41.11", shards: 2)
+        let fixture = try ProxyFixture(host: "127.0.41.111", shards: 2)
         _ = try fixture.tell(.update(fixture.routes(1, port: 10001, shards: 2)))
         let client = try fixture.connect(10001)
         #expect(try client.command(["SET", "foo", "1"]) == "+OK\r\n")  // Slot 12182: the second shard.
@@ -64,7 +67,7 @@ import TestSupport
     }
 
     @Test func databasesComeAndGoBesideOthers() throws {
-        let fixture = try ProxyFixture(host: "127.0.41.12", shards: 3)
+        let fixture = try ProxyFixture(host: "127.0.41.112", shards: 3)
         _ = try fixture.tell(.update(fixture.routes(1, port: 10001, shards: 3)))
         let steady = try fixture.connect(10001)
         for round in 1...20 {
@@ -90,7 +93,7 @@ import TestSupport
     }
 
     @Test func passwordTransactionsBlockingAndSubscriptions() throws {
-        let fixture = try ProxyFixture(host: "127.0.41.13", shards: 2)
+        let fixture = try ProxyFixture(host: "127.0.41.113", shards: 2)
         _ = try fixture.tell(.update(fixture.routes(1, port: 10001, shards: 2, password: "secret")))
         let client = try fixture.connect(10001)
         let other = try fixture.connect(10001)
@@ -121,13 +124,13 @@ import TestSupport
     }
 
     @Test func mutualTLSToAShardOfAnotherNode() throws {
-        let fixture = try ProxyFixture(host: "127.0.41.14", shards: 0)
+        let fixture = try ProxyFixture(host: "127.0.41.114", shards: 0)
         let pki = fixture.directory.path + "/P/var/lib/tarn/pki"
         let script = """
             set -e; mkdir -p \(pki); cd \(pki)
             openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.crt -days 2 -subj /CN=CA
             openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout node.key -out node.csr -subj /CN=node1
-            printf 'subjectAltName=IP:127.0.41.14' > san
+            printf 'subjectAltName=IP:127.0.41.114' > san
             openssl x509 -req -in node.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -extfile san -out node.crt
             """
         #expect(try runProgram("/bin/sh", ["-c", script]).status == 0)
@@ -135,7 +138,7 @@ import TestSupport
             """
             port 0
             tls-port 20001
-            bind 127.0.41.14
+            bind 127.0.41.114
             tls-cert-file \(pki)/node.crt
             tls-key-file \(pki)/node.key
             tls-ca-cert-file \(pki)/ca.crt
@@ -150,7 +153,7 @@ import TestSupport
             "redis-server", [fixture.directory.path + "/tls.conf"], log: fixture.directory.path + "/tls.log")
         _ = try settled("the TLS port", { try? fixture.connect(20001) }, is: { $0 != nil })
         var routes = fixture.routes(1, port: 10001, shards: 1)
-        routes.shards[0].address = .remote(host: "127.0.41.14", port: 20001)
+        routes.shards[0].address = .remote(host: "127.0.41.114", port: 20001)
         routes.shardPassword = "pw"
         _ = try fixture.tell(.update(routes))
         let client = try fixture.connect(10001)
@@ -164,7 +167,7 @@ import TestSupport
 
     private func mixed(_ number: Int, _ random: inout SeededRandom) -> [String] {
         func key() -> String { "k\(random.next() % 300)" }
-        switch random.next() % 20 {
+        switch random.next() % 24 {
         case 0...5: return ["GET", key()]
         case 6...9: return ["SET", key(), String(repeating: "v", count: [3, 30, 3000][Int(random.next() % 3)])]
         case 10...12: return ["MGET"] + (0...random.next() % 10).map { _ in key() }
@@ -173,6 +176,10 @@ import TestSupport
         case 16: return ["EXISTS"] + (0...random.next() % 6).map { _ in key() }
         case 17: return ["APPEND", key(), String(repeating: "z", count: [1, 70_000][Int(random.next() % 2)])]
         case 18: return [["GET"], ["NOSUCH", "a"], ["MSET", "a", "b", "c"], ["DBSIZE"], ["PING"]][Int(random.next() % 5)]
+        case 19: return ["HSET", "h\(random.next() % 9)", "f\(random.next() % 3)", "\(number)"]
+        case 20: return ["HGETALL", "h\(random.next() % 12)"]
+        case 21: return ["ZADD", "z\(random.next() % 9)", "\(number).5", "m\(random.next() % 3)"]
+        case 22: return ["ZRANGE", "z\(random.next() % 12)", "0", "-1", "WITHSCORES"]
         default: return ["INCR", "n\(random.next() % 9)"]
         }
     }

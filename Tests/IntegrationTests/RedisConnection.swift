@@ -69,13 +69,17 @@ final class RedisConnection {
         let line = try readLine()
         let count = Int(String(decoding: line.dropFirst().dropLast(2), as: UTF8.self)) ?? -1
         switch line.first {
-        case UInt8(ascii: "$") where count >= 0: return line + (try take(count + 2))
-        case UInt8(ascii: "*") where count > 0:
-            var whole = line
-            for _ in 0..<count { whole += try reply() }
-            return whole
+        case UInt8(ascii: "$") where count >= 0, UInt8(ascii: "=") where count >= 0: return line + (try take(count + 2))
+        case UInt8(ascii: "*") where count > 0, UInt8(ascii: ">"), UInt8(ascii: "~"): return line + (try replies(count))
+        case UInt8(ascii: "%"): return line + (try replies(count * 2))
         default: return line
         }
+    }
+
+    private func replies(_ count: Int) throws -> [UInt8] {
+        var whole: [UInt8] = []
+        for _ in 0..<count { whole += try reply() }
+        return whole
     }
 
     private func readLine() throws -> [UInt8] {

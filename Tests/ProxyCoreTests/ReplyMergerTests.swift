@@ -18,6 +18,8 @@ import Testing
         #expect(merge([":1\r\n", "-LOADING x\r\n"], .sum) == "-LOADING x\r\n")
         #expect(merge(["*2\r\n:1\r\n:1\r\n", "*2\r\n:1\r\n:0\r\n"], .every) == "*2\r\n:1\r\n:0\r\n")
         #expect(merge(["$-1\r\n", "$1\r\nk\r\n"], .anyValue) == "$1\r\nk\r\n")
+        #expect(merge(["_\r\n", "$1\r\nk\r\n"], .anyValue) == "$1\r\nk\r\n")
+        #expect(merge(["*2\r\n$1\r\na\r\n_\r\n", "*1\r\n_\r\n"], .elements(owners: [0, 1, 0])) == "*3\r\n$1\r\na\r\n_\r\n_\r\n")
     }
 
     @Test func cursorsCoverEveryShardAndEnd() {
@@ -41,11 +43,16 @@ import Testing
                 + "used_memory_human:x\r\n\r\n# Keyspace\r\ndb0:keys=\(keys),expires=1,avg_ttl=\(keys)\r\n"
             return "$\(text.utf8.count)\r\n\(text)\r\n"
         }
+        func verbatim(_ bulk: String) -> String {
+            let text = bulk.drop { $0 != "#" }.dropLast()
+            return "=\(text.utf8.count + 4)\r\ntxt:\(text)\r\n"
+        }
         let facts = InfoFacts(port: 12345, connections: 3, memoryLimitBytes: 1 << 20, processIdentifier: 7)
         let merged = merge([part(10, 1024), part(20, 2048)], .info(facts))
         for line in [
             "tcp_port:12345", "used_memory:3072", "used_memory_human:3.00K", "db0:keys=30,expires=2,avg_ttl=15",
             "redis_version:7.0.15",
         ] { #expect(merged.contains("\r\n\(line)\r\n"), "\(line) in \(merged)") }
+        #expect(merge([verbatim(part(10, 1024)), verbatim(part(20, 2048))], .info(facts)) == verbatim(merged))
     }
 }
