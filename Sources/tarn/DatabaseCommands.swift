@@ -106,9 +106,35 @@ struct DatabaseCreateCommand: AsyncParsableCommand {
         try await APICommand.run(connection, output) { session in
             var request = try options.request()
             request.name = name
-            let made = try await session.api.call("POST", "/v1/bdbs", body: request)
-            try await session.finish(made, wait)
+            let unfinished = UnfinishedCreate(request, at: session.host)
+            do {
+                try await session.finish(try await create(request, session, unfinished), wait)
+            } catch let failure as ClientFailure {
+                if [.refused, .usage, .unauthorized].contains(failure.kind) { unfinished.forget() }
+                throw failure
+            }
+            unfinished.forget()
         }
+    }
+
+    /// The new database; or that of an earlier, interrupted call with the same options.
+    private func create(
+        _ request: BDBRequest, _ session: APICommand.Session, _ unfinished: UnfinishedCreate
+    ) async throws -> JSONValue {
+        let isSecondTry = unfinished.isSecondTry
+        unfinished.note()
+        do {
+            return try await session.api.call("POST", "/v1/bdbs", body: request)
+        } catch {
+            guard isSecondTry, error.code == "name_violation" else { throw error }
+        }
+        let found = try await DatabaseView.find(name, session.api)
+        guard found.status != "creation-failed" else {
+            throw ClientFailure(
+                .refused, "creation_failed",
+                "an earlier call made db:\(found.uid) \(name), and that failed: tarn db delete \(name), then try again")
+        }
+        return try await session.api.call("GET", "/v1/bdbs/\(found.uid)")
     }
 }
 
