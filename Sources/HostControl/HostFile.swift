@@ -27,6 +27,11 @@ package enum HostFile {
         return bytes
     }
 
+    /// The text of a file to the letter; nil when it cannot be read.
+    package static func content(_ path: String) -> String? {
+        (try? read(path)).map { String(decoding: $0, as: UTF8.self) }
+    }
+
     /// The text of a file without white space at its ends; nil when it cannot be read.
     package static func text(_ path: String) -> String? {
         guard let bytes = try? read(path) else { return nil }
@@ -37,7 +42,12 @@ package enum HostFile {
     }
 
     /// Replaces the file as a whole: a reader, or the next start after a crash, sees the old one or the new one.
-    package static func write(_ bytes: some Sequence<UInt8>, to path: String, mode: UInt32) throws(HostError) {
+    ///
+    /// - Parameter isDurable: Whether a power cut may not undo it; waits for the disk, which can take seconds on a
+    ///   busy one.
+    package static func write(
+        _ bytes: some Sequence<UInt8>, to path: String, mode: UInt32, isDurable: Bool = true
+    ) throws(HostError) {
         let temporary = "\(path).new-\(getpid())"
         let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, mode)
         guard descriptor >= 0 else { throw .file("write", temporary) }
@@ -48,12 +58,12 @@ package enum HostFile {
             guard count > 0 else { throw abandon(descriptor, temporary, "write") }
             rest = rest.dropFirst(count)
         }
-        guard fchmod(descriptor, mode) == 0, fsync(descriptor) == 0 else {
+        guard fchmod(descriptor, mode) == 0, !isDurable || fsync(descriptor) == 0 else {
             throw abandon(descriptor, temporary, "write")
         }
         close(descriptor)
         guard rename(temporary, path) == 0 else { throw .file("replace", path) }
-        try synchronize(directory: parent(of: path))
+        if isDurable { try synchronize(directory: parent(of: path)) }
     }
 
     /// Makes the directory and those above it that are missing. An existing one keeps its mode.

@@ -1,4 +1,3 @@
-import FoundationEssentials
 import Glibc
 import HostControl
 import NodeLayout
@@ -37,24 +36,15 @@ package struct Uninstaller {
         if paths.isSystem { try unit.disable() }
         try processes.stop()
         progress("stopped")
-        if paths.isSystem, HostFile.exists(paths.systemdUnit) { try remove(paths.systemdUnit) }
-        try remove(paths.run)
+        if paths.isSystem, HostFile.exists(paths.systemdUnit) { try HostFile.removeTree(paths.systemdUnit) }
+        try HostFile.removeTree(paths.run)
         if !keepsData {
-            for path in [paths.data, paths.logs, paths.configuration] { try remove(path) }
+            for path in [paths.data, paths.logs, paths.configuration] { try HostFile.removeTree(path) }
         }
         // Last, because it holds the lock, and because `tarn` itself may be run from here.
-        try remove(paths.programs)
+        try HostFile.removeTree(paths.programs)
         // rmdir refuses what is not empty, so what others put there stays.
         for path in paths.shared { rmdir(path) }
         progress(keepsData ? "removed the programs; data, settings and logs are kept" : "removed")
-    }
-
-    private func remove(_ path: String) throws {
-        guard HostFile.exists(path) || HostFile.linkTarget(path) != nil else { return }
-        do {
-            try FileManager.default.removeItem(atPath: path)
-        } catch {
-            throw HostError(.file, "Cannot remove \(path): \(error).")
-        }
     }
 }

@@ -1,6 +1,7 @@
 package import ManagementAPI
 import FoundationEssentials
 import HTTPTransport
+import HostControl
 package import NIOCore
 import TLS
 
@@ -48,9 +49,9 @@ package struct Bootstrapper: Sendable {
     ) async throws(ClientFailure) -> Outcome {
         let action = request.action ?? ""
         let secret = try await waitForManager()
-        let isSecondTry = SmallFile.text(node.attemptPath) == attempt
+        let isSecondTry = HostFile.text(node.attemptPath) == attempt
         // Best effort: without it a killed call can't be told from a repeated one, nothing worse.
-        try? SmallFile.writeSecret(attempt, to: node.attemptPath)
+        try? HostFile.write(attempt.utf8, to: node.attemptPath, mode: 0o600)
         do throws(ClientFailure) {
             _ = try await call("POST", "/v1/bootstrap/\(action)", secret: secret, body: request)
         } catch where error.code == "busy" {

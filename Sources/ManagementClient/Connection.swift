@@ -1,5 +1,6 @@
 import FoundationEssentials
 package import HTTPTransport
+import HostControl
 package import NIOCore
 import TLS
 
@@ -27,7 +28,7 @@ extension ClientConfiguration {
         case .system: return .systemAuthorities
         case .pem(let pem): return .authority(pem: pem)
         case .file(let path):
-            guard let pem = SmallFile.text(path) else {
+            guard let pem = HostFile.text(path) else {
                 throw ClientFailure(.usage, "bad_ca", "can't read the CA certificate \(path)")
             }
             return .authority(pem: pem)
@@ -46,7 +47,7 @@ extension ClientConfiguration {
 
     /// The file's content without white space at its ends.
     package static func password(inFile path: String) throws(ClientFailure) -> String {
-        guard let text = SmallFile.text(path), !text.isEmpty else {
+        guard let text = HostFile.text(path), !text.isEmpty else {
             throw ClientFailure(.usage, "bad_password_file", "can't read a password from \(path)")
         }
         return text

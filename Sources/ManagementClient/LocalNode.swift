@@ -1,4 +1,5 @@
 package import HTTPTransport
+import HostControl
 import NodeLayout
 package import TLS
 
@@ -11,7 +12,7 @@ package struct LocalNode: Sendable {
     /// - Parameter prefix: absolute; `/` on a server.
     package init?(prefix: String) {
         paths = NodePaths(prefix: prefix)
-        guard let text = SmallFile.text(paths.settings),
+        guard let text = HostFile.text(paths.settings),
             let address = try? NodeSettings(parsing: text, of: paths).requiredAddress
         else { return nil }
         self.address = address
@@ -21,10 +22,10 @@ package struct LocalNode: Sendable {
     package var url: String { "https://\(address):\(APIAddress.defaultPort)" }
 
     /// Nil before the node is in a cluster, or when this user may not look.
-    package var authorityPEM: String? { SmallFile.text(paths.authorityCertificate) }
+    package var authorityPEM: String? { HostFile.text(paths.authorityCertificate) }
 
     /// What shows the manager that the caller is on the node; nil when the manager isn't up or this user may not look.
-    package var bootstrapSecret: String? { SmallFile.text(paths.bootstrapSecret) }
+    package var bootstrapSecret: String? { HostFile.text(paths.bootstrapSecret) }
 
     package var secretPath: String { paths.bootstrapSecret }
     /// Says that a bootstrap was begun from here and not seen to end.
@@ -34,7 +35,7 @@ package struct LocalNode: Sendable {
     /// self-signed one. While it becomes a member either may come, whatever files are there.
     package func trusts() -> [TLSTrust] {
         var trusts: [TLSTrust] = authorityPEM.map { [.authority(pem: $0)] } ?? []
-        if let pem = SmallFile.text(paths.bootstrapCertificate),
+        if let pem = HostFile.text(paths.bootstrapCertificate),
             let digest = try? Certificates.digest(ofPEM: pem)
         {
             trusts.append(.pinnedCertificate(sha256: digest))

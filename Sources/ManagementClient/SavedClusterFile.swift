@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Glibc
+import HostControl
 
 /// The file that remembers the cluster.
 package struct SavedClusterFile: Sendable {
@@ -45,7 +46,11 @@ package struct SavedClusterFile: Sendable {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         guard let data = try? encoder.encode(cluster) else { return isOther }
-        try SmallFile.writeSecret(String(decoding: data, as: UTF8.self) + "\n", to: path)
+        do throws(HostError) {
+            try HostFile.write(data + [UInt8(ascii: "\n")], to: path, mode: 0o600)
+        } catch {
+            throw ClientFailure(.refused, "file", error.message)
+        }
         return isOther
     }
 }

@@ -1,4 +1,5 @@
 import ClusterModel
+import HostControl
 import Logging
 import NIOCore
 import NIOPosix
@@ -67,10 +68,10 @@ extension NodeAgent {
         var found: [ShardID: ShardObservation] = [:]
         var asked: [ShardID] = []
         for shard in job.shards {
-            let configuration = LocalFile.text(paths.shardConfiguration(shard))
+            let configuration = HostFile.content(paths.shardConfiguration(shard))
             var observation = ShardObservation(
                 process: .running, configuration: configuration,
-                directoryExists: configuration != nil || LocalFile.exists(paths.shardDirectory(shard)),
+                directoryExists: configuration != nil || HostFile.exists(paths.shardDirectory(shard)),
                 isFailing: policies[shard]?.isFailing ?? false)
             if runningProcess(shard) != nil {
                 asked.append(shard)
@@ -184,8 +185,11 @@ extension NodeAgent {
         case .awaitPeer(let peer):
             await awaitListener(peer)
         case .writeConfiguration(let settings):
-            try LocalFile.makeDirectory(settings.directory)
-            try LocalFile.replace(paths.shardConfiguration(shard), with: ShardConfigurationFile.text(settings))
+            try HostFile.makeDirectory(settings.directory, mode: 0o700)
+            // Not durable: it is made again from the configuration whenever it isn't as it should be.
+            try HostFile.write(
+                ShardConfigurationFile.text(settings).utf8, to: paths.shardConfiguration(shard), mode: 0o600,
+                isDurable: false)
         case .start(let role):
             try await start(shard, role, database)
         case .promote:
@@ -232,7 +236,7 @@ extension NodeAgent {
         if runningProcess(shard) != nil {
             // Spares the shard its last snapshot and the wait for its replicas. It is only a courtesy: the watchdog
             // ends it in any case.
-            let known = password ?? LocalFile.text(paths.shardConfiguration(shard))
+            let known = password ?? HostFile.content(paths.shardConfiguration(shard))
                 .flatMap(ShardConfigurationFile.managerPassword)
             if let connection = try? await links.connection(to: shard, password: known ?? "") {
                 try? await connection.discard()
@@ -242,7 +246,7 @@ extension NodeAgent {
         if watchdog.processes?[ShardProcess.name(shard)] != nil {
             try await watchdog.stop(ShardProcess.name(shard))
         }
-        try LocalFile.removeTree(paths.shardDirectory(shard))
+        try HostFile.removeTree(paths.shardDirectory(shard))
         policies[shard] = nil
         logger.info("shard removed", metadata: ["shard": "\(shard)"])
     }

@@ -1,4 +1,5 @@
 package import ClusterModel
+import HostControl
 package import Logging
 package import NIOCore
 import NodeLayout
@@ -410,7 +411,7 @@ extension NodeAgent {
         guard hasConfiguration, !hasCleanedUp, let processes = watchdog.processes else { return }
         hasCleanedUp = true
         var found = Set(processes.keys.compactMap(ShardProcess.shard(ofProcess:)))
-        found.formUnion(LocalFile.names(in: paths.shards).compactMap { Int($0).map { ShardID($0) } })
+        found.formUnion(HostFile.names(in: paths.shards).compactMap { Int($0).map { ShardID($0) } })
         let known = jobs.values.reduce(into: Set<ShardID>()) { $0.formUnion($1.shards) }
         for shard in found.subtracting(known) {
             logger.notice("removing a shard that is not in the configuration", metadata: ["shard": "\(shard)"])

@@ -1,4 +1,5 @@
 import ClusterModel
+import HostControl
 import LocalSocket
 import NIOCore
 import NodeLayout
@@ -61,7 +62,7 @@ actor ShardLinks {
             return connection
         } catch {
             connection.close()
-            guard error.isRefusal("WRONGPASS"), let text = LocalFile.text(paths.shardConfiguration(shard)),
+            guard error.isRefusal("WRONGPASS"), let text = HostFile.content(paths.shardConfiguration(shard)),
                 let former = ShardConfigurationFile.managerPassword(in: text), former != password
             else { throw error }
             let connection = try await dial(shard)
