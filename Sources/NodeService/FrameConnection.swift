@@ -1,4 +1,5 @@
 import LocalSocket
+import Logging
 import NIOCore
 import NIOPosix
 import Primitives
@@ -32,11 +33,38 @@ final class FrameConnection<Incoming: WireMessage>: Sendable {
         channel.writeAndFlush(ByteBuffer(bytes: message.framed()), promise: nil)
     }
 
-    func closed() async {
+    /// Keeps a connection until cancelled: connects again, with growing pauses, whenever one is lost.
+    ///
+    /// - Parameters:
+    ///   - peer: For the log.
+    ///   - receive: As in ``connect(path:group:receive:)``.
+    ///   - opened: Before it is called, messages may have been received already.
+    ///   - lost: Called once for every connection opened.
+    static func keep(
+        to peer: String, path: String, group: any EventLoopGroup, logger: Logger,
+        receive: @escaping @Sendable (Incoming) -> Void, opened: (FrameConnection) -> Void, lost: () -> Void
+    ) async {
+        var backOff = ConnectBackOff()
+        while !Task.isCancelled {
+            do {
+                let connection = try await connect(path: path, group: group, receive: receive)
+                backOff.succeeded()
+                opened(connection)
+                await withTaskCancellationHandler { await connection.closed() } onCancel: { connection.close() }
+                lost()
+                logger.notice("lost the connection to the \(peer)")
+            } catch {
+                logger.debug("\(peer) can't be reached", metadata: ["error": "\(error)"])
+            }
+            try? await Task.sleep(for: backOff.next())
+        }
+    }
+
+    private func closed() async {
         try? await channel.closeFuture.get()
     }
 
-    func close() {
+    private func close() {
         channel.close(promise: nil)
     }
 }
@@ -70,7 +98,7 @@ private final class FrameHandler<Incoming: WireMessage>: ChannelInboundHandler {
 }
 
 /// Doubles the pause between attempts to connect: 50 ms to 1 s.
-struct ConnectBackOff {
+private struct ConnectBackOff {
     private static let first = Duration.milliseconds(50)
     private static let last = Duration.seconds(1)
     private var pause = first

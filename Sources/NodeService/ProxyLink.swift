@@ -53,29 +53,24 @@ package final class ProxyLink: Sendable {
 
     /// Keeps the connection until cancelled.
     package func run() async {
-        var backOff = ConnectBackOff()
-        while !Task.isCancelled {
-            do {
-                let connection = try await FrameConnection<ProxyEvent>.connect(path: socketPath, group: group) {
-                    [weak self] event in self?.receive(event)
-                }
-                backOff.succeeded()
-                state.withLock { state in
-                    state.connection = connection
-                    if state.isOpen { Self.bringUpToDate(connection, state) }
-                }
-                logger.info("connected to the proxy")
-                await withTaskCancellationHandler { await connection.closed() } onCancel: { connection.close() }
-                state.withLock { state in
-                    state.connection = nil
-                    state.applied = [:]
-                    state.refused = [:]
-                }
-                logger.notice("lost the connection to the proxy")
-            } catch {
-                logger.debug("proxy can't be reached", metadata: ["error": "\(error)"])
-            }
-            try? await Task.sleep(for: backOff.next())
+        await FrameConnection<ProxyEvent>.keep(
+            to: "proxy", path: socketPath, group: group, logger: logger,
+            receive: { [weak self] event in self?.receive(event) }, opened: opened, lost: lost)
+    }
+
+    private func opened(_ connection: FrameConnection<ProxyEvent>) {
+        state.withLock { state in
+            state.connection = connection
+            if state.isOpen { Self.bringUpToDate(connection, state) }
+        }
+        logger.info("connected to the proxy")
+    }
+
+    private func lost() {
+        state.withLock { state in
+            state.connection = nil
+            state.applied = [:]
+            state.refused = [:]
         }
     }
 

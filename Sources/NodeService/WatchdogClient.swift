@@ -58,21 +58,9 @@ package final class WatchdogClient: Sendable {
 
     /// Keeps the connection until cancelled.
     package func run() async {
-        var backOff = ConnectBackOff()
-        while !Task.isCancelled {
-            do {
-                let connection = try await FrameConnection<WatchdogReply>.connect(path: socketPath, group: group) {
-                    [weak self] reply in self?.receive(reply)
-                }
-                backOff.succeeded()
-                opened(connection)
-                await withTaskCancellationHandler { await connection.closed() } onCancel: { connection.close() }
-                lost()
-            } catch {
-                logger.debug("watchdog can't be reached", metadata: ["error": "\(error)"])
-            }
-            try? await Task.sleep(for: backOff.next())
-        }
+        await FrameConnection<WatchdogReply>.keep(
+            to: "watchdog", path: socketPath, group: group, logger: logger,
+            receive: { [weak self] reply in self?.receive(reply) }, opened: opened, lost: lost)
         state.withLock { state in
             for subscriber in state.subscribers.values { subscriber.finish() }
             state.subscribers = [:]
@@ -187,7 +175,6 @@ extension WatchdogClient {
             return Array(closing.values)
         }
         for request in finished { Self.complete(request) { $0.succeed([]) } }
-        logger.notice("lost the connection to the watchdog")
     }
 
     private func receive(_ reply: WatchdogReply) {
