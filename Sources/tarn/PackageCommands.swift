@@ -83,16 +83,24 @@ struct PackageBuildCommand: AsyncParsableCommand {
     }
 }
 
-struct PackageInspectCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "inspect", abstract: "Shows what a package says of itself, and who signed it.")
-
+/// A package to look at, and whom to believe about it.
+struct PackageSource: ParsableArguments {
     @Argument(help: "The package.")
     var file: String
 
     @Option(help: "Public key in PEM form to trust instead of the one that tarn carries.")
     var publicKey: String?
 
+    func reader() throws -> PackageReader {
+        PackageReader(path: file, trusted: try LocalCommand.trustedKeys(given: publicKey, prefix: nil))
+    }
+}
+
+struct PackageInspectCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "inspect", abstract: "Shows what a package says of itself, and who signed it.")
+
+    @OptionGroup var source: PackageSource
     @OptionGroup var output: JSONOption
 
     private struct Summary: Encodable {
@@ -103,8 +111,7 @@ struct PackageInspectCommand: AsyncParsableCommand {
 
     func run() async throws {
         try LocalCommand.run(json: output.json) {
-            let trusted = try LocalCommand.trustedKeys(given: publicKey, prefix: nil)
-            let reader = PackageReader(path: file, trusted: trusted)
+            let reader = try source.reader()
             let (manifest, signature) = try reader.unverifiedHead()
             let isTrusted = (try? reader.head()) != nil
             if output.json {
@@ -128,12 +135,7 @@ struct PackageVerifyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify", abstract: "Reads a whole package and checks signature, digests and names.")
 
-    @Argument(help: "The package.")
-    var file: String
-
-    @Option(help: "Public key in PEM form to trust instead of the one that tarn carries.")
-    var publicKey: String?
-
+    @OptionGroup var source: PackageSource
     @OptionGroup var output: JSONOption
 
     private struct Summary: Encodable {
@@ -144,8 +146,7 @@ struct PackageVerifyCommand: AsyncParsableCommand {
 
     func run() async throws {
         try LocalCommand.run(json: output.json) {
-            let trusted = try LocalCommand.trustedKeys(given: publicKey, prefix: nil)
-            let manifest = try PackageReader(path: file, trusted: trusted).verify(architecture: nil)
+            let manifest = try source.reader().verify(architecture: nil)
             if output.json {
                 return try LocalCommand.printJSON(
                     Summary(valid: true, version: manifest.version, architecture: manifest.architecture))
