@@ -108,6 +108,8 @@ package struct SharedUpstreams {
 /// One loop's view of one shard of a database: its shared upstreams and the idle ones for lending.
 package struct Shard {
     package var identifier: ShardID
+    /// First of its slots: tells which shard of later routes stands in its place.
+    package var firstSlot = 0
     package var address: ShardAddress
     package var password: String
     package var database: DatabasePointer

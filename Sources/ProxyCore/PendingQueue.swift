@@ -16,6 +16,7 @@
     @usableFromInline package var sequence: UInt32
     /// Length of the request as sent: tells after a loss which requests had left.
     @usableFromInline package var byteCount: UInt32
+    /// Which part of the gather; for a session, how often the request was repeated.
     @usableFromInline package var part: UInt16
     @usableFromInline package var kind: Kind
     @usableFromInline package var isWrite: Bool

@@ -36,6 +36,12 @@ package struct Upstream {
     package var output = ByteQueue()
     package var rest = ByteQueue()
     package var pending = PendingQueue()
+    /// What was sent last and is not answered: the tail of the sent stream, so that requests can be repeated which were
+    /// certainly not executed, or are harmless twice. Shared upstreams only.
+    package var sent = ByteQueue()
+    /// Bytes sent and not answered; at least `sent.count`.
+    package var sentUnanswered = 0
+    package var refusals = Refusals()
     package var shard: ShardPointer
     package var owner: SessionPointer?
     package var progress = ReplyProgress()
@@ -48,6 +54,9 @@ package struct Upstream {
     package var connectDeadline = 0
     /// Since when requests wait without a connection; 0: none do.
     package var waitingSince = 0
+
+    /// Sent bytes that are kept for a repetition; with more in flight there is none.
+    package static let sentLimit = 256 << 10
 
     /// Bytes that may wait in an upstream before sessions are held back.
     package static let blockLimit = 1 << 20

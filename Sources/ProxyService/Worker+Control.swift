@@ -96,6 +96,7 @@ extension Worker {
                     && shard.pointee.password == routes.shardPassword
             }
             let shard = same ?? makeShard(database, route, routes.shardPassword)
+            shard.pointee.firstSlot = Int(route.slots.first)
             shards[index] = shard
             upstreams.resp2[index] = shard.pointee.shared.unsafelyUnwrapped
             upstreams.resp3[index] = shard.pointee.sharedRESP3.unsafelyUnwrapped

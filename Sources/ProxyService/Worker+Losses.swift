@@ -5,11 +5,13 @@ import Reactor
 
 /// What happens when a shard can't be reached, goes away, or leaves the routes.
 ///
-/// A request that was not sent waits for a new connection or a new route, five seconds at most. One that was sent and not
-/// answered gets an error that says whether it may have been applied.
+/// A request that was not sent waits for a new connection or a new route, five seconds at most. So does a read that
+/// was sent and not answered. A write that was sent gets an error that says that it may have been applied.
 extension Worker {
     static let waitLimitMilliseconds = 5000
     private static let maximumBackoffMilliseconds = 250
+    /// How often a lost read is repeated. A read that kills its shard must not do so for ever.
+    private static let repetitionLimit = 3
 
     /// The connection is gone.
     mutating func lose(_ upstream: UpstreamPointer) {
@@ -23,15 +25,13 @@ extension Worker {
         }
         pool.release(&upstream.pointee.rest)
         let kept = splitUnsent(upstream)
-        let stream = kept.bytes
-        var unsent: [Pending] = []
-        for index in (upstream.pointee.pending.count - kept.count)..<upstream.pointee.pending.count {
-            unsent.append(upstream.pointee.pending[index])
-        }
-        let sent = upstream.pointee.pending.count - kept.count
-        for _ in 0..<sent { fail(upstream.pointee.pending.removeFirst()) }
+        var again = upstream.pointee.refusals.take()
+        takeRepeatable(upstream, upstream.pointee.pending.count - kept.count, &again)
+        if upstream.pointee.isDead { return }
         pool.release(&upstream.pointee.output)
-        if unsent.isEmpty {
+        for request in again.requests.reversed() { upstream.pointee.pending.prepend(request) }
+        let stream = again.bytes + kept.bytes
+        if stream.isEmpty {
             if let owner = upstream.pointee.owner { detach(owner, from: upstream) }
             upstream.pointee.state = .idle
             if upstream.pointee.isBlocked {
@@ -43,6 +43,8 @@ extension Worker {
         }
         pool.append(&upstream.pointee.output, stream)
         if upstream.pointee.isRetired { return reroute(upstream) }
+        // A shard that dies may still accept for a moment; the tries must not be over by then.
+        if !again.requests.isEmpty { upstream.pointee.backoffMilliseconds = max(10, upstream.pointee.backoffMilliseconds) }
         backOff(upstream)
     }
 
@@ -54,8 +56,34 @@ extension Worker {
         upstream.pointee.state = .idle
     }
 
+    /// Takes the requests that were sent out of the queue: reads to be repeated, the others answered with an error.
+    private mutating func takeRepeatable(
+        _ upstream: UpstreamPointer, _ count: Int, _ again: inout (requests: [Pending], bytes: [UInt8])
+    ) {
+        let copies = ByteSpan(
+            start: upstream.pointee.sent.isEmpty ? arena : upstream.pointee.sent.first,
+            count: upstream.pointee.sent.count
+        ).bytes
+        var offset = copies.count - upstream.pointee.sentUnanswered
+        upstream.pointee.sentUnanswered = 0
+        pool.release(&upstream.pointee.sent)
+        for _ in 0..<count {
+            var pending = upstream.pointee.pending.removeFirst()
+            let end = offset + Int(pending.byteCount)
+            let isKept = offset >= 0 && end <= copies.count
+            if pending.kind == .session && !pending.isWrite && pending.part < Self.repetitionLimit && isKept {
+                pending.part += 1
+                again.requests.append(pending)
+                again.bytes.append(contentsOf: copies[offset..<end])
+            } else {
+                fail(pending)
+            }
+            offset = end
+        }
+    }
+
     /// The requests at the tail of the stream of which no byte has left. The login is never among them.
-    private func splitUnsent(_ upstream: UpstreamPointer) -> (count: Int, bytes: [UInt8]) {
+    func splitUnsent(_ upstream: UpstreamPointer) -> (count: Int, bytes: [UInt8]) {
         let unsentBytes = upstream.pointee.output.count
         var count = 0
         var byteCount = 0
@@ -138,7 +166,8 @@ extension Worker {
             }
         }
         if upstream.pointee.state == .connecting && now >= upstream.pointee.connectDeadline { return lose(upstream) }
-        if upstream.pointee.state == .waiting && now >= upstream.pointee.retryAt { connect(upstream) }
+        guard upstream.pointee.state == .waiting && now >= upstream.pointee.retryAt else { return }
+        if upstream.pointee.descriptor < 0 { connect(upstream) } else { sendRefusedAgain(upstream, now) }
     }
 
     // MARK: Failing requests
@@ -146,6 +175,7 @@ extension Worker {
     /// Answers everything that waits in an upstream with one error; nothing of it is sent any more.
     mutating func failAll(_ upstream: UpstreamPointer, _ text: String) {
         pool.release(&upstream.pointee.output)
+        for pending in upstream.pointee.refusals.take().requests { fail(pending, text) }
         while !upstream.pointee.pending.isEmpty { fail(upstream.pointee.pending.removeFirst(), text) }
     }
 
@@ -157,7 +187,7 @@ extension Worker {
                 : "ERR upstream connection lost, try again")
     }
 
-    private mutating func fail(_ pending: Pending, _ text: String, endsSession: Bool = false) {
+    mutating func fail(_ pending: Pending, _ text: String, endsSession: Bool = false) {
         var writer = ReplyWriter()
         writer.error(text)
         switch pending.kind {
@@ -198,6 +228,7 @@ extension Worker {
         upstream.pointee.isDead = true
         pool.release(&upstream.pointee.output)
         pool.release(&upstream.pointee.rest)
+        pool.release(&upstream.pointee.sent)
         upstream.pointee.pending.deallocate()
         upstream.pointee.shard.pointee.all.remove(upstream)
         upstream.pointee.shard.pointee.idle.remove(upstream)
@@ -220,48 +251,5 @@ extension Worker {
         let wasSubscribed = session.pointee.isSubscribed
         session.pointee.details?.subscriptions.removeAll { $0 == upstream }
         if wasSubscribed { close(session) }
-    }
-
-    /// The shard left the routes: what was not sent goes where the new routes say; what was sent is answered here.
-    mutating func reroute(_ upstream: UpstreamPointer) {
-        let kept = splitUnsent(upstream)
-        var moved: [Pending] = []
-        for index in (upstream.pointee.pending.count - kept.count)..<upstream.pointee.pending.count {
-            moved.append(upstream.pointee.pending[index])
-        }
-        upstream.pointee.pending.removeLast(kept.count)
-        upstream.pointee.output.end -= kept.bytes.count
-        if upstream.pointee.output.isEmpty { pool.release(&upstream.pointee.output) }
-        let database = upstream.pointee.shard.pointee.database
-        var bytes = kept.bytes + [UInt8](repeating: 0, count: scanSlackBytes)
-        bytes.withUnsafeMutableBufferPointer { buffer in
-            var offset = 0
-            var first = 0
-            for (position, pending) in moved.enumerated() where pending.byteCount > 0 {
-                let start = buffer.baseAddress! + offset
-                let index = route(database, start, Int(pending.byteCount))
-                let target = database.pointee.upstreams.speaking(resp3: upstream.pointee.usesRESP3)[index]
-                for entry in moved[first...position] { target.pointee.pending.append(entry) }
-                send(target, start, Int(pending.byteCount))
-                offset += Int(pending.byteCount)
-                first = position + 1
-            }
-        }
-        if upstream.pointee.pending.isEmpty && upstream.pointee.owner == nil { destroy(upstream) }
-    }
-
-    /// The shard for a request (or a block of requests) that was routed before.
-    private func route(_ database: DatabasePointer, _ bytes: Bytes, _ count: Int) -> Int {
-        var index = 0
-        var command = ScannedCommand()
-        while index < count, scanCommand(bytes + index, count - index, &command) == .complete {
-            if let entry = find(database, bytes + (index + command.nameOffset), command.nameCount),
-                case .slot(let slot) = KeyExtractor.slot(bytes + index, command, entry.pointee, hasher)
-            {
-                return database.pointee.slots.map { Int($0[slot]) } ?? 0
-            }
-            index += command.byteCount
-        }
-        return 0
     }
 }

@@ -107,6 +107,10 @@ extension Worker {
             ? Sockets.send(descriptor, bytes, count)
             : Sockets.send(descriptor, upstream.pointee.output.first, waiting, bytes, count)
         let taken = max(0, sent)
+        if upstream.pointee.isShared {  // Copying it for a repetition would cost what this path saves.
+            upstream.pointee.sentUnanswered &+= taken
+            pool.release(&upstream.pointee.sent)
+        }
         if waiting > 0 && taken > 0 { pool.consume(&upstream.pointee.output, min(taken, waiting)) }
         let directTaken = max(0, taken - waiting)
         if directTaken < count {
@@ -129,7 +133,7 @@ extension Worker {
         let waiting = upstream.pointee.output.count
         if waiting > 0 {
             let sent = transmit(upstream, upstream.pointee.output.first, waiting)
-            if sent > 0 { pool.consume(&upstream.pointee.output, sent) }
+            if sent > 0 { consumeSent(upstream, sent) }
             if sent < waiting {
                 if sent < 0 && sent != Int(-EAGAIN) { return lose(upstream) }
                 upstream.pointee.isBlocked = true
@@ -138,6 +142,7 @@ extension Worker {
         }
         if upstream.pointee.isBlocked {
             upstream.pointee.isBlocked = false
+            if !upstream.pointee.refusals.isEmpty { hold(upstream) }
             wakeBlocked()
         }
     }
@@ -187,6 +192,8 @@ extension Worker {
     /// - Returns: How many bytes were used; the rest is half a reply of less than a chunk.
     private mutating func takeReplies(_ upstream: UpstreamPointer, _ bytes: Bytes, _ count: Int) -> Int {
         var index = 0
+        var answered = 0
+        defer { if upstream.pointee.isShared { forgetSent(upstream, answered) } }
         if upstream.pointee.isStreamingReply {
             index = continueReply(upstream, bytes, count)
             if upstream.pointee.isStreamingReply { return index }
@@ -199,18 +206,26 @@ extension Worker {
             if length == 0 {
                 if count &- index < BufferPool.chunkBytes { break }
                 upstream.pointee.streamed = upstream.pointee.pending.removeFirst()
+                answered &+= Int(upstream.pointee.streamed.byteCount)
                 upstream.pointee.progress = ReplyProgress()
                 upstream.pointee.isStreamingReply = true
                 return index + continueReply(upstream, bytes + index, count &- index)
             }
             let pending = upstream.pointee.pending.removeFirst()
+            answered &+= Int(pending.byteCount)
+            if bytes[index] == UInt8(ascii: "-"), Refusals.isRefusal(bytes + index, length),
+                repeatLater(upstream, pending, answered: answered, bytes + index, length)
+            {
+                index &+= length
+                continue
+            }
             if pending.kind == .session {
                 deliver(
                     pending.target.unsafelyUnwrapped.assumingMemoryBound(to: Session.self), pending.sequence,
                     bytes + index, length)
             } else {
                 special(upstream, pending, bytes + index, length, isLast: true)
-                if upstream.pointee.isDead { return count }
+                if upstream.pointee.isDead || upstream.pointee.descriptor < 0 { return count }
             }
             index &+= length
         }

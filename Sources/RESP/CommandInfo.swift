@@ -3,6 +3,7 @@
     package let name: String
     /// Arguments with the name: exactly this many, or at least `-arity`.
     @usableFromInline package let arity: Int
+    /// May not be repeated when its outcome is unknown.
     package let isWrite: Bool
     package let mayBlock: Bool
     /// Position of the first key, 0 for none; of the last one, from the end if negative; distance.
@@ -23,11 +24,16 @@
         self.firstKey = firstKey
         self.lastKey = lastKey
         self.keyStep = keyStep
-        isWrite = flags.contains("w") || name.hasPrefix("eval") || name.hasPrefix("fcall") || name == "publish"
+        isWrite = flags.contains("w") || Self.writesBeyondItsFlags(name)
         mayBlock = flags.contains("b")
         let handling = CommandHandling.special[name] ?? Self.handling(flags, firstKey, lastKey)
         self.handling = handling
         tier = mayBlock ? 2 : handling == .key ? 0 : handling.passesWholeToSingleShard ? 1 : 2
+    }
+
+    /// What must not be repeated although redis doesn't flag it as a write.
+    private static func writesBeyondItsFlags(_ name: String) -> Bool {
+        name.hasPrefix("eval") || name.hasPrefix("fcall") || name.hasSuffix("publish") || name == "xgroup"
     }
 
     private static func handling(_ flags: String, _ firstKey: Int, _ lastKey: Int) -> CommandHandling {

@@ -1,0 +1,160 @@
+import ProxyCore
+import RESP
+import Reactor
+
+/// Requests that are sent again: declined by a shard that is no primary (yet), or on their way to one that left the routes.
+///
+/// Order is what has to be kept: a write must not be repeated behind a later one of its session. So an upstream
+/// whose shard declines sends nothing more until it has tried again, and what was declined goes first. On an upstream that
+/// left the routes, later requests may be at the new shard already: only what its session sent last is repeated.
+extension Worker {
+    /// Remembers what leaves, as far as it is worth it.
+    @inline(__always)
+    mutating func consumeSent(_ upstream: UpstreamPointer, _ count: Int) {
+        if upstream.pointee.isShared {
+            upstream.pointee.sentUnanswered &+= count
+            if upstream.pointee.sent.isEmpty && count == upstream.pointee.output.count
+                && count <= Upstream.sentLimit
+            {
+                swap(&upstream.pointee.sent, &upstream.pointee.output)  // The usual case: nothing is copied.
+                return
+            }
+            if upstream.pointee.sent.count &+ count > Upstream.sentLimit { pool.release(&upstream.pointee.sent) }
+            if count <= Upstream.sentLimit {
+                pool.append(&upstream.pointee.sent, upstream.pointee.output.first, count)
+            }
+        }
+        pool.consume(&upstream.pointee.output, count)
+    }
+
+    @inline(__always)
+    mutating func forgetSent(_ upstream: UpstreamPointer, _ count: Int) {
+        upstream.pointee.sentUnanswered = max(0, upstream.pointee.sentUnanswered &- count)
+        let superfluous = upstream.pointee.sent.count &- upstream.pointee.sentUnanswered
+        if superfluous > 0 { pool.consume(&upstream.pointee.sent, superfluous) }
+    }
+
+    /// - Parameter answered: Bytes of the requests answered since `sentUnanswered` was last set, this one included.
+    /// - Returns: False when the answer has to be the client's.
+    @inline(never)
+    mutating func repeatLater(
+        _ upstream: UpstreamPointer, _ pending: Pending, answered: Int, _ text: Bytes, _ count: Int
+    ) -> Bool {
+        guard upstream.pointee.isShared, let last = lastSequence(pending) else { return false }
+        let bytesToEnd = upstream.pointee.sentUnanswered - answered + Int(pending.byteCount)
+        let offset = upstream.pointee.sent.count - bytesToEnd
+        guard offset >= 0 else { return false }
+        let now = MonotonicClock.milliseconds()
+        guard upstream.pointee.refusals.noteRefusal(now: now, limit: Self.waitLimitMilliseconds) else { return false }
+        if upstream.pointee.isRetired && last != pending.sequence { return false }
+        upstream.pointee.refusals.add(
+            pending, upstream.pointee.sent.first + offset, text: ByteSpan(start: text, count: count).bytes)
+        if upstream.pointee.isRetired {
+            let refused = upstream.pointee.refusals.take()
+            move(refused.requests, refused.bytes, from: upstream)
+        } else if !upstream.pointee.isBlocked {
+            hold(upstream)
+        }
+        return true
+    }
+
+    /// Number of the last request that the asking session has made; nil when nobody asks (any more).
+    private func lastSequence(_ pending: Pending) -> UInt32? {
+        let session: SessionPointer
+        switch pending.kind {
+        case .session: session = pending.target.unsafelyUnwrapped.assumingMemoryBound(to: Session.self)
+        case .part:
+            session = Unmanaged<Gather>.fromOpaque(pending.target.unsafelyUnwrapped).takeUnretainedValue().session
+        case .login, .discard: return nil
+        }
+        return session.pointee.isDead ? nil : session.pointee.nextSequence &- 1
+    }
+
+    /// Sends nothing more for a while. Not in the middle of a request: ``flush(_:)-upstream`` calls again at its end.
+    mutating func hold(_ upstream: UpstreamPointer) {
+        guard upstream.pointee.state == .ready else { return }
+        let now = MonotonicClock.milliseconds()
+        upstream.pointee.state = .waiting
+        upstream.pointee.retryAt = now + upstream.pointee.refusals.delay(now: now)
+        listForTime(upstream)
+    }
+
+    /// The time of ``hold(_:)`` is over.
+    mutating func sendRefusedAgain(_ upstream: UpstreamPointer, _ now: Int) {
+        let isTooLate = now - upstream.pointee.refusals.since >= Self.waitLimitMilliseconds
+        if upstream.pointee.sentUnanswered > 0 && !isTooLate {
+            upstream.pointee.retryAt = now + 20  // What is in flight may be declined too and belongs behind.
+            return
+        }
+        upstream.pointee.state = .ready
+        markDirty(upstream)
+        let text = upstream.pointee.refusals.text
+        let refused = upstream.pointee.refusals.take()
+        if isTooLate {
+            let words = String(decoding: text.dropFirst().dropLast(2), as: UTF8.self)
+            for pending in refused.requests { fail(pending, words) }
+            return
+        }
+        for pending in refused.requests.reversed() { upstream.pointee.pending.prepend(pending) }
+        var stream = ByteQueue()
+        pool.append(&stream, refused.bytes)
+        if !upstream.pointee.output.isEmpty {
+            pool.append(&stream, upstream.pointee.output.first, upstream.pointee.output.count)
+            pool.release(&upstream.pointee.output)
+        }
+        upstream.pointee.output = stream
+    }
+
+    /// The shard left the routes: what was not sent goes where the new routes say; what was sent is answered here.
+    mutating func reroute(_ upstream: UpstreamPointer) {
+        let kept = splitUnsent(upstream)
+        let refused = upstream.pointee.refusals.take()
+        var moved = refused.requests
+        for index in (upstream.pointee.pending.count - kept.count)..<upstream.pointee.pending.count {
+            moved.append(upstream.pointee.pending[index])
+        }
+        upstream.pointee.pending.removeLast(kept.count)
+        upstream.pointee.output.end -= kept.bytes.count
+        if upstream.pointee.output.isEmpty { pool.release(&upstream.pointee.output) }
+        if upstream.pointee.state == .waiting && upstream.pointee.descriptor >= 0 { upstream.pointee.state = .ready }
+        move(moved, refused.bytes + kept.bytes, from: upstream)
+        if upstream.pointee.pending.isEmpty && upstream.pointee.owner == nil { destroy(upstream) }
+    }
+
+    /// Gives whole requests to the shared upstreams that the routes name now.
+    private mutating func move(_ requests: [Pending], _ requestBytes: [UInt8], from upstream: UpstreamPointer) {
+        let database = upstream.pointee.shard.pointee.database
+        let place = upstream.pointee.shard.pointee.firstSlot
+        let upstreams = database.pointee.upstreams.speaking(resp3: upstream.pointee.usesRESP3)
+        var bytes = requestBytes + [UInt8](repeating: 0, count: scanSlackBytes)
+        bytes.withUnsafeMutableBufferPointer { buffer in
+            var offset = 0
+            var first = 0
+            for (position, pending) in requests.enumerated() where pending.byteCount > 0 {
+                let start = buffer.baseAddress! + offset
+                let target = upstreams[route(database, start, Int(pending.byteCount), place)]
+                for entry in requests[first...position] { target.pointee.pending.append(entry) }
+                send(target, start, Int(pending.byteCount))
+                offset += Int(pending.byteCount)
+                first = position + 1
+            }
+        }
+    }
+
+    /// The shard for a request (or a block of requests) that was routed before. What has no key, or keys of many slots
+    /// (a part of MGET), goes to the shard at the place of the old one.
+    private func route(_ database: DatabasePointer, _ bytes: Bytes, _ count: Int, _ place: Int) -> Int {
+        guard let slots = database.pointee.slots else { return 0 }
+        var index = 0
+        var command = ScannedCommand()
+        while index < count, scanCommand(bytes + index, count - index, &command) == .complete {
+            if let entry = find(database, bytes + (index + command.nameOffset), command.nameCount),
+                case .slot(let slot) = KeyExtractor.slot(bytes + index, command, entry.pointee, hasher)
+            {
+                return Int(slots[slot])
+            }
+            index += command.byteCount
+        }
+        return Int(slots[place])
+    }
+}

@@ -1,0 +1,93 @@
+import ClusterModel
+import Glibc
+import ProxyControl
+import Testing
+import TestSupport
+
+/// What a client sees of a failover: a pause, as long as nothing is in doubt.
+@Suite struct ProxyFailoverTests {
+    /// The shard was made a replica before the proxy has heard of it.
+    @Test(arguments: [true, false]) func declinedWritesWaitForAPrimary(isReplaced: Bool) throws {
+        let fixture = try ProxyFixture(host: isReplaced ? "127.0.41.130" : "127.0.41.131", shards: 2)
+        _ = try fixture.tell(.update(fixture.routes(1, port: 10001, shards: 1)))
+        let old = try RedisConnection(path: fixture.socket(0))
+        let clients = try (0..<5).map { _ in try fixture.connect(10001) }
+        for (index, client) in clients.enumerated() {
+            #expect(try client.command(["RPUSH", "list\(index)", "first"]) == ":1\r\n")
+        }
+        #expect(try old.command(["REPLICAOF", "127.0.41.130", "1"]) == "+OK\r\n")
+        // A pipeline of writes and a write alone for each client; a list tells their order.
+        for (index, client) in clients.enumerated() {
+            try client.send((1...50).flatMap { RedisConnection.encode(["RPUSH", "list\(index)", "\($0)"]) })
+        }
+        // All are declined before anything changes.
+        _ = try settled("declined writes", { try declined(old) }, is: { $0 >= 5 })
+        if isReplaced {
+            var routes = fixture.routes(1, epoch: 2, port: 10001, shards: 1)
+            routes.shards[0].shard = ShardID(2)
+            routes.shards[0].address = .local(path: fixture.socket(1))
+            #expect(try fixture.tell(.update(routes)) == .applied(DatabaseID(1), Epoch(2)))
+        } else {
+            #expect(try old.command(["REPLICAOF", "NO", "ONE"]) == "+OK\r\n")
+        }
+        let offset = isReplaced ? 0 : 1
+        for (index, client) in clients.enumerated() {
+            for number in 1...50 {
+                #expect(String(decoding: try client.reply(), as: UTF8.self) == ":\(number + offset)\r\n")
+            }
+            let expected = (isReplaced ? [] : ["first"]) + (1...50).map(String.init)
+            let list = try client.command(["LRANGE", "list\(index)", "0", "-1"])
+            #expect(list == "*\(expected.count)\r\n" + expected.map { "$\($0.count)\r\n\($0)\r\n" }.joined())
+        }
+    }
+
+    @Test func afterFiveSecondsTheClientIsTold() throws {
+        let fixture = try ProxyFixture(host: "127.0.41.132", shards: 1)
+        _ = try fixture.tell(.update(fixture.routes(1, port: 10001, shards: 1)))
+        let client = try fixture.connect(10001)
+        #expect(try client.command(["SET", "a", "1"]) == "+OK\r\n")
+        let shard = try RedisConnection(path: fixture.socket(0))
+        _ = try shard.command(["REPLICAOF", "127.0.41.132", "1"])
+        let start = ContinuousClock.now
+        #expect(try client.command(["SET", "a", "2"]).hasPrefix("-READONLY You can't write"))
+        #expect(ContinuousClock.now - start > .seconds(4))
+        #expect(try client.command(["GET", "a"]) == "$1\r\n1\r\n")
+        // And at once from then on, as long as it goes on.
+        #expect(try client.command(["SET", "a", "2"]).hasPrefix("-READONLY You can't write"))
+        #expect(ContinuousClock.now - start < .seconds(8))
+        _ = try shard.command(["REPLICAOF", "NO", "ONE"])
+        #expect(try client.command(["SET", "a", "3"]) == "+OK\r\n")
+    }
+
+    @Test func readsThatWereLostAreAskedAgain() throws {
+        let fixture = try ProxyFixture(host: "127.0.41.133", shards: 1)
+        _ = try fixture.tell(.update(fixture.routes(1, port: 10001, shards: 1)))
+        let client = try fixture.connect(10001)
+        #expect(try client.command(["GET", "a"]) == "$-1\r\n")
+        fixture.shards[0].signal(SIGSTOP)
+        try client.send(["GET", "SET", "GET"].flatMap { RedisConnection.encode([$0, "a"] + ($0 == "SET" ? ["1"] : [])) })
+        try settled("requests at the stopped shard", { try statistics(fixture) }, is: { $0 >= 4 })
+        fixture.shards[0].kill()
+        try fixture.restartShard(0)
+        // The write is in doubt if it had left; the reads are answered by the shard's successor in any case.
+        let replies = try (0..<3).map { _ in String(decoding: try client.reply(), as: UTF8.self) }
+        #expect(replies[0] == "$-1\r\n")
+        if replies[1] == "+OK\r\n" {
+            #expect(replies[2] == "$1\r\n1\r\n")
+        } else {
+            #expect(replies[1].hasPrefix("-ERR upstream connection lost, the write may"))
+            #expect(replies[2] == "$-1\r\n")
+        }
+    }
+
+    private func statistics(_ fixture: ProxyFixture) throws -> UInt64 {
+        guard case .statistics(let list) = try fixture.tell(.reportStatistics) else { return 0 }
+        return list.reduce(0) { $0 + $1.requests }
+    }
+
+    private func declined(_ shard: RedisConnection) throws -> Int {
+        let info = try shard.command(["INFO", "errorstats"])
+        let line = info.split(separator: "\r\n").first { $0.hasPrefix("errorstat_READONLY:count=") }
+        return line.flatMap { Int($0.drop { $0 != "=" }.dropFirst()) } ?? 0
+    }
+}
