@@ -36,7 +36,8 @@ package struct ClusterHead: Hashable, Codable, Sendable {
     }
 }
 
-/// The cluster's certificate authority. Lives in the store, which only nodes can reach, and in nodes' `pki` directories.
+/// The cluster's certificate authority. Lives in the store, which only nodes can reach, and in the nodes' `pki`
+/// directories.
 package struct AuthorityRecord: Hashable, Codable, Sendable {
     package var certificatePEM: String
     package var privateKeyPEM: String

@@ -109,8 +109,9 @@ package struct StoreError: Error, Sendable, CustomStringConvertible {
 /// The cluster configuration store: a small, strongly consistent map with transactions, leases and watches.
 ///
 /// Reads are linearizable. Every call has a short deadline of its own (about 200 ms an attempt) and tries other
-/// members until `unavailable` is thrown after a few seconds; a write that ran into a deadline may have happened, which is why every
-/// write that matters carries a condition. Two implementations, `EtcdStore` and ``InMemoryStore``, pass the same contract tests.
+/// members until `unavailable` is thrown after a few seconds; a write that ran into a deadline may have happened,
+/// which is why every write that matters carries a condition. Two implementations, `EtcdStore` and ``InMemoryStore``,
+/// pass the same contract tests.
 package protocol ClusterStore: Sendable {
     /// Everything under a prefix, as of one revision. A whole key is a prefix too.
     func snapshot(prefix: String) async throws(StoreError) -> StoreSnapshot

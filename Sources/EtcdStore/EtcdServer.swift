@@ -28,7 +28,8 @@ package struct EtcdServer: Hashable, Sendable {
     /// IPv4 address of the node.
     package var address: String
     package var dataDirectory: String
-    /// Holds `ca.crt`, `node.crt`, `node.key`; etcd reads certificates anew for every connection, so they may be rotated.
+    /// Holds `ca.crt`, `node.crt`, `node.key`; etcd reads certificates anew for every connection, so they may be
+    /// rotated.
     package var pkiDirectory: String
     /// Every member this one is to know at its first start, itself included.
     package var initialCluster: [Peer]

@@ -7,7 +7,8 @@ extension EtcdStore {
         return (answer.members ?? []).map(StoreMember.init)
     }
 
-    /// Adding an address that is a learner already gives that one: the first attempt may have been lost on its way back.
+    /// Adding an address that is a learner already gives that one: the first attempt may have been lost on its way
+    /// back.
     package func addLearner(peerURL: String) async throws(StoreError) -> StoreMember {
         do throws(StoreError) {
             let request = MemberRequest(peerURLs: [peerURL], isLearner: true)

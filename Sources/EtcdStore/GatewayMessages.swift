@@ -1,7 +1,8 @@
 import FoundationEssentials
 
 // etcd's v3 messages as its JSON gateway writes them: 64-bit integers are strings, bytes are base64 (what `Data` is
-// to a JSON coder), and a field with its default value is left out. Source: etcd 3.4, etcdserver/etcdserverpb/rpc.proto.
+// to a JSON coder), and a field with its default value is left out.
+// Source: etcd 3.4, etcdserver/etcdserverpb/rpc.proto.
 
 /// A 64-bit integer that travels as a string.
 struct GatewayInteger<Value: FixedWidthInteger & Sendable>: Codable, Hashable, Sendable {

@@ -71,7 +71,8 @@ extension Channel {
     package func tlsConnection() async throws -> TLSConnection? {
         try await eventLoop.submit {
             let pipeline = self.pipeline.syncOperations
-            guard let handler = try? pipeline.handler(type: TLSHandler.self), let peer = handler.peer else { return nil }
+            guard let handler = try? pipeline.handler(type: TLSHandler.self), let peer = handler.peer
+            else { return nil }
             return TLSConnection(
                 peer: peer, exporter: try handler.exportKeyingMaterial(label: TLSConnection.exporterLabel))
         }.get()

@@ -51,7 +51,8 @@ package struct HostInventory: Equatable, Sendable {
     }
 
     private static func operatingSystemName() -> String {
-        for line in (HostFile.text("/etc/os-release") ?? "").split(separator: "\n") where line.hasPrefix("PRETTY_NAME=") {
+        let lines = (HostFile.text("/etc/os-release") ?? "").split(separator: "\n")
+        for line in lines where line.hasPrefix("PRETTY_NAME=") {
             return line.dropFirst("PRETTY_NAME=".count).filter { $0 != "\"" }
         }
         return "Linux"

@@ -59,7 +59,8 @@ package struct ContainerSettings: Equatable, Sendable {
         guard let only = candidates.first, candidates.count == 1 else {
             let found = candidates.isEmpty ? "none" : candidates.joined(separator: ", ")
             throw InstallerError(
-                .badArgument, "TARN_ADDRESS is needed: other nodes and clients reach this node by it (found: \(found)).")
+                .badArgument,
+                "TARN_ADDRESS is needed: other nodes and clients reach this node by it (found: \(found)).")
         }
         return only
     }

@@ -61,7 +61,8 @@ package struct Preflight: Sendable {
         // An idle node takes some 200 MB (etcd, manager, proxy, watchdog); less than the rest serves nobody.
         if facts.memory < .megabytes(900) {
             return PreflightCheck(
-                "memory", .fail, "\(facts.memory)", fix: "Give the machine 1 GB at the very least; databases need more.")
+                "memory", .fail, "\(facts.memory)",
+                fix: "Give the machine 1 GB at the very least; databases need more.")
         }
         if facts.memory < .megabytes(3_800) {
             return PreflightCheck(
@@ -130,7 +131,7 @@ package struct Preflight: Sendable {
         }
         return PreflightCheck(
             "somaxconn", .warn, "net.core.somaxconn = \(limit)",
-            fix: "Run `sysctl -w net.core.somaxconn=4096`: many clients that connect at once are turned away otherwise.")
+            fix: "Run `sysctl -w net.core.somaxconn=4096`: of many clients that connect at once some are turned away.")
     }
 
     private func checkOpenFiles() -> PreflightCheck {

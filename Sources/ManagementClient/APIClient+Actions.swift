@@ -22,7 +22,8 @@ extension APIClient {
             if polling.isOver {
                 throw ClientFailure(
                     .timedOut, "still_running",
-                    "\(now.name) is still \(now.status) after \(limit) (\(now.state)); watch it: tarn action watch \(action)")
+                    "\(now.name) is still \(now.status) after \(limit) (\(now.state)); "
+                        + "watch it: tarn action watch \(action)")
             }
             await polling.wait()
         }

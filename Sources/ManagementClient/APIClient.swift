@@ -56,7 +56,7 @@ package struct APIClient: Sendable {
             return try JSONDecoder().decode(Value.self, from: data)
         } catch {
             throw ClientFailure(
-                .refused, "unexpected_answer", "the API answered something that this version of tarn can't read: \(error)")
+                .refused, "unexpected_answer", "the API answered what this version of tarn can't read: \(error)")
         }
     }
 
@@ -112,12 +112,14 @@ package struct APIClient: Sendable {
         if case .tls(let problem) = error.code, problem.code == .untrustedPeer {
             return ClientFailure(
                 .unreachable, "untrusted",
-                "\(endpoint) does not show a certificate of the cluster (\(problem.message)): give its CA with --ca, or check the address")
+                "\(endpoint) does not show a certificate of the cluster (\(problem.message)): "
+                    + "give its CA with --ca, or check the address")
         }
         if error.wasSent && !request.isIdempotent {
             return ClientFailure(
                 .unreachable, "unknown_outcome",
-                "\(endpoint) did not answer (\(error.message)); the change may have been made: look before trying again")
+                "\(endpoint) did not answer (\(error.message)); "
+                    + "the change may have been made: look before trying again")
         }
         return ClientFailure(
             .unreachable, "unreachable", "can't reach the API at \(endpoint) (\(error.message)): is the node up?")

@@ -94,7 +94,8 @@ package struct ClientConfiguration: Hashable, Sendable {
         guard let place else {
             throw ClientFailure(
                 .usage, "no_api",
-                "no cluster is known: give --url, set TARN_URL, or run this on a node (--prefix DIR for one that is not under /)")
+                "no cluster is known: give --url, set TARN_URL, or run this on a node "
+                    + "(--prefix DIR for one that is not under /)")
         }
         endpoints = try APIAddress.parse(place.url)
         if flags.isInsecure {
@@ -122,7 +123,8 @@ package struct ClientConfiguration: Hashable, Sendable {
     ) -> Place? {
         if let url {
             let known = [chosen, sources.node].compactMap { $0 }.first { $0.url == url }
-            return Place(url: url, ca: known?.caCertificate ?? (sources.saved?.url == url ? sources.saved?.caCertificate : nil))
+            let saved = sources.saved?.url == url ? sources.saved?.caCertificate : nil
+            return Place(url: url, ca: known?.caCertificate ?? saved)
         }
         if let saved = sources.saved { return Place(url: saved.url, ca: saved.caCertificate) }
         return sources.node.map { Place(url: $0.url, ca: $0.caCertificate) }

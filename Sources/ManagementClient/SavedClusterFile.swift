@@ -27,7 +27,8 @@ package struct SavedClusterFile: Sendable {
         do {
             return try JSONDecoder().decode(SavedCluster.self, from: data)
         } catch {
-            throw ClientFailure(.usage, "bad_config", "\(path) can't be read as tarn's configuration: correct or remove it")
+            throw ClientFailure(
+                .usage, "bad_config", "\(path) can't be read as tarn's configuration: correct or remove it")
         }
     }
 

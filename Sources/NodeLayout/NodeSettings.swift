@@ -8,7 +8,8 @@ package struct NodeSettings: Hashable, Sendable {
     package enum Supervisor: String, Sendable, CaseIterable {
         /// The unit `tarn.service` starts it.
         case systemd
-        /// Nobody, and nobody after a reboot: watchdog and manager bring each other back. For loopback nodes and trials.
+        /// Nobody, and nobody after a reboot: watchdog and manager bring each other back. For loopback nodes and
+        /// trials.
         case itself = "self"
         /// It is PID 1 of a container.
         case container

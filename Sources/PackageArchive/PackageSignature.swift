@@ -47,7 +47,8 @@ package struct PackageSignature: Codable, Equatable, Sendable {
             throw PackageError(
                 .keyUnknown,
                 "The package is signed with key \(keyIdentifier.prefix(64)); trusted here: \(known). Use the tarn"
-                    + " program that was published beside the package, or, if you trust that key, give --public-key FILE.")
+                    + " program that was published beside the package,"
+                    + " or, if you trust that key, give --public-key FILE.")
         }
         guard let signature = Hex.decode(signature), key.isSigner(of: manifest, signature: signature) else {
             throw PackageError(

@@ -15,8 +15,8 @@ struct ClusterCreateCommand: AsyncParsableCommand {
         commandName: "create",
         abstract: "Makes a cluster of the node on this machine.",
         discussion: """
-            The administrator's password comes from --password-file, the environment variable TARN_PASSWORD or a prompt. \
-            What later calls need is written to ~/.config/tarn/config.json (mode 0600).
+            The administrator's password comes from --password-file, the environment variable TARN_PASSWORD or a \
+            prompt. What later calls need is written to ~/.config/tarn/config.json (mode 0600).
             """)
 
     @Option(help: "Name of the cluster, a domain name such as cluster.local.")
@@ -91,7 +91,8 @@ struct ClusterCreateCommand: AsyncParsableCommand {
         let place = SavedClusterFile.usual(environment: ClientEnvironment.variables())
         do throws(ClientFailure) {
             if try place.save(saved) {
-                LocalCommand.printToStandardError("tarn: what was remembered of another cluster is now in \(place.path).previous")
+                LocalCommand.printToStandardError(
+                    "tarn: what was remembered of another cluster is now in \(place.path).previous")
             }
             return place.path
         } catch {
@@ -176,7 +177,8 @@ extension LocalNode {
     static func installed(under prefix: String) throws -> LocalNode {
         let path = LocalCommand.absolute(prefix)
         guard let node = LocalNode(prefix: path) else {
-            throw ClientFailure(.usage, "no_node", "no node is installed under \(path): run `tarn install` first, or give --prefix")
+            throw ClientFailure(
+                .usage, "no_node", "no node is installed under \(path): run `tarn install` first, or give --prefix")
         }
         return node
     }

@@ -52,7 +52,8 @@ struct ClusterView {
                     let node = nodes.first { $0.address == address }
                     table.add(
                         "db:\(database.uid)", database.name, "endpoint:\(endpoint.uid)",
-                        node.map { Self.name($0, here: here) }, "\(address):\(endpoint.port)", endpoint.proxyPolicy, "No")
+                        node.map { Self.name($0, here: here) }, "\(address):\(endpoint.port)",
+                        endpoint.proxyPolicy, "No")
                 }
             }
         }

@@ -35,7 +35,8 @@ struct ConnectionOptions: ParsableArguments {
         let path = LocalCommand.absolute(prefix ?? "/")
         let node = LocalNode(prefix: path)
         if prefix != nil && node == nil {
-            throw ClientFailure(.usage, "no_node", "no node is installed under \(path) (no etc/tarn/node.conf with an address)")
+            throw ClientFailure(
+                .usage, "no_node", "no node is installed under \(path) (no etc/tarn/node.conf with an address)")
         }
         sources.node = node.map { ConfigurationSources.Node(address: $0.address, caCertificate: $0.authorityPEM) }
         return sources

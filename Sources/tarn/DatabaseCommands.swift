@@ -36,7 +36,9 @@ struct DatabaseOptions: ParsableArguments {
         case allMasterShards = "all-master-shards"
     }
 
-    @Option(help: "Memory limit over all shards and replicas, e.g. 200mb, 1.5gb; 0: no limit.", transform: DatabaseOptions.memory)
+    @Option(
+        help: "Memory limit over all shards and replicas, e.g. 200mb, 1.5gb; 0: no limit.",
+        transform: DatabaseOptions.memory)
     var memory: ByteCount?
 
     @Option(help: "Number of primaries, 1 to 512.")
@@ -225,7 +227,10 @@ struct DatabaseDeleteCommand: AsyncParsableCommand {
             let answer = try await session.api.call("DELETE", "/v1/bdbs/\(found.uid)")
             try await session.follow(answer["action_uid"]?.stringValue, wait)
             let status = wait.noWait ? "delete-pending" : "deleted"
-            try session.show(JSONValue.object(["uid": .integer(Int64(found.uid.rawValue)), "name": .string(found.name), "status": .string(status)])) {
+            let summary = JSONValue.object([
+                "uid": .integer(Int64(found.uid.rawValue)), "name": .string(found.name), "status": .string(status),
+            ])
+            try session.show(summary) {
                 "db:\(found.uid) \(found.name) is \(wait.noWait ? "being deleted" : "deleted")"
             }
         }

@@ -40,7 +40,8 @@ enum DatabaseView {
 
     static func table(_ databases: [BDBObject]) -> TextTable {
         var table = TextTable(
-            "DB:ID", "NAME", "TYPE", "STATUS", "SHARDS", "MEMORY", "PLACEMENT", "REPLICATION", "PERSISTENCE", "ENDPOINT")
+            "DB:ID", "NAME", "TYPE", "STATUS", "SHARDS", "MEMORY", "PLACEMENT", "REPLICATION", "PERSISTENCE",
+            "ENDPOINT")
         for database in databases {
             let endpoint = database.endpoints.first
             table.add(
@@ -57,9 +58,15 @@ enum DatabaseView {
         let addresses = endpoint?.addresses ?? []
         let rows = [
             ("database", "db:\(database.uid) \(database.name)"), ("status", database.status),
-            ("endpoint", endpoint.map { "\(addresses.contains(here) ? here : addresses.first ?? $0.dnsName):\($0.port)" } ?? "-"),
+            (
+                "endpoint",
+                endpoint.map { "\(addresses.contains(here) ? here : addresses.first ?? $0.dnsName):\($0.port)" } ?? "-"
+            ),
             ("served by", addresses.joined(separator: ", ")),
-            ("memory", database.memoryLimitBytes == 0 ? "no limit" : ByteCount(bytes: database.memoryLimitBytes).description),
+            (
+                "memory",
+                database.memoryLimitBytes == 0 ? "no limit" : "\(ByteCount(bytes: database.memoryLimitBytes))"
+            ),
             ("shards", "\(database.shardCount)" + (database.isReplicated ? ", each with a replica" : "")),
             ("eviction", database.evictionPolicy), ("persistence", database.persistence),
             ("proxies", database.proxyPolicy), ("password", database.password.isEmpty ? "none" : "set; see --json"),

@@ -18,9 +18,9 @@ struct Tarn: AsyncParsableCommand {
               4  not logged in, or not allowed
               5  still going on when the wait was over
 
-            The API is found by --url, --prefix, TARN_URL and TARN_CA, ~/.config/tarn/config.json (made by `tarn cluster \
-            create`), or the node on this machine, in this order; the user by --user and --login-password-file, \
-            TARN_USER and TARN_PASSWORD_FILE, or that file.
+            The API is found by --url, --prefix, TARN_URL and TARN_CA, ~/.config/tarn/config.json (made by `tarn \
+            cluster create`), or the node on this machine, in this order; the user by --user and \
+            --login-password-file, TARN_USER and TARN_PASSWORD_FILE, or that file.
             """,
         version: ReleaseVersion.current,
         groupedSubcommands: [

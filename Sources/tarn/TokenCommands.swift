@@ -43,7 +43,8 @@ struct TokenCreateCommand: AsyncParsableCommand {
 }
 
 struct TokenListCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "list", abstract: "Lists join tokens, not their secrets.")
+    static let configuration = CommandConfiguration(
+        commandName: "list", abstract: "Lists join tokens, not their secrets.")
 
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var output: JSONOption

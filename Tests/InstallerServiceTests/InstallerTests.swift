@@ -105,7 +105,8 @@ import Testing
         try ReleaseFixture.with(etcd: "/usr/bin/etcd") { fixture in
             let root = fixture.prefix("bare")
             _ = try fixture.install("bare")
-            let libraries = SharedLibraries.ofThisMachine(HostFacts.machineArchitecture() == "aarch64" ? .aarch64 : .x86_64)
+            let isARM = HostFacts.machineArchitecture() == "aarch64"
+            let libraries = SharedLibraries.ofThisMachine(isARM ? .aarch64 : .x86_64)
             for name in ["libc.so.6", "libm.so.6", "libdl.so.2", "libpthread.so.0", "libresolv.so.2"] {
                 let source = try #require(libraries.locate(name))
                 try copy(source, root + source)

@@ -119,7 +119,8 @@ struct EtcdStoreFailureTests {
             for follower in followers { etcd.member(follower).process.signal(SIGSTOP) }
             let store = etcd.store([leader])
             let commit = Task {
-                try await store.commit([.put(key: "/once", value: [1])], if: [.modifiedRevision(key: "/once", equals: 0)])
+                try await store.commit(
+                    [.put(key: "/once", value: [1])], if: [.modifiedRevision(key: "/once", equals: 0)])
             }
             // Longer than two attempts, shorter than the leader waits before it steps down.
             try await Task.sleep(for: .milliseconds(420))

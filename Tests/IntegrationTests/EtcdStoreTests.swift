@@ -16,7 +16,9 @@ struct EtcdStoreTests {
 
     private static func runContract(on store: EtcdStore) async throws {
         for (number, check) in StoreContract.checks.enumerated() {
-            let contract = StoreContract(store: store, prefix: "/contract/\(number)/") { try await store.compact(to: $0) }
+            let contract = StoreContract(store: store, prefix: "/contract/\(number)/") {
+                try await store.compact(to: $0)
+            }
             do {
                 try await check.run(contract)
             } catch {

@@ -10,7 +10,8 @@ struct ClientConfigurationTests {
         return sources
     }
 
-    private let saved = SavedCluster(url: "https://saved", caCertificate: "SAVED-CA", user: "saved@x", password: "saved-pw")
+    private let saved = SavedCluster(
+        url: "https://saved", caCertificate: "SAVED-CA", user: "saved@x", password: "saved-pw")
     private let node = ConfigurationSources.Node(address: "10.9.9.9", caCertificate: "NODE-CA")
 
     private func host(_ configuration: ClientConfiguration) -> String { configuration.endpoints[0].host }

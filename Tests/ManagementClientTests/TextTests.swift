@@ -46,7 +46,9 @@ struct TextTests {
         #expect(try APIAddress.parse("https://[::1]:9000") == [HTTPEndpoint(host: "::1", port: 9000)])
     }
 
-    @Test(arguments: ["", ",", "http://a", "https://", "https://a:b", "https://a:0", "https://a:70000", "https://a/b", "::1"])
+    @Test(arguments: [
+        "", ",", "http://a", "https://", "https://a:b", "https://a:0", "https://a:70000", "https://a/b", "::1",
+    ])
     func addressesThatAreNone(_ text: String) {
         let failure = #expect(throws: ClientFailure.self) { try APIAddress.parse(text) }
         #expect(failure?.kind == .usage)

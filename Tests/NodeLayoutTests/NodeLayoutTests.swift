@@ -7,9 +7,9 @@ import Testing
     }
 
     @Test func commentsBlanksCarriageReturnsAndForeignKeysAreAccepted() throws {
-        let text = "# by tarn\n\nprefix = /srv/one/\r\n  address=10.1.2.3\t\nsupervisor = systemd \nopenssl\t= package\r\n"
+        let text = "# by tarn\n\nprefix = /srv/one/\r\n  address=10.1.2.3\t\nsupervisor = systemd \n"
         #expect(
-            try parse(text + "something = newer\n")
+            try parse(text + "openssl\t= package\r\nsomething = newer\n")
                 == NodeSettings(prefix: "/srv/one", address: "10.1.2.3", supervisor: .systemd, openSSL: .package))
     }
 
