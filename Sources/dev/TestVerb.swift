@@ -2,6 +2,9 @@
 struct TestVerb {
     private let arguments: Arguments
     private let workspace: Workspace
+    /// Tests that talk to something over sockets. They run one after the other: beside hundreds of others that keep both
+    /// cores busy, a server that shares their threads doesn't answer in any sensible time.
+    private static let withPeers = "(IntegrationTests|HTTPTransportTests)"
     private var only: String? { arguments.value("only") }
 
     init(_ arguments: Arguments) throws {
@@ -15,19 +18,29 @@ struct TestVerb {
         if !arguments.has("quick") { packages = packages + .forContainers }
         try packages.ensure(isApproved: arguments.has("yes"))
         if isWanted("lint") { levels.append(try LintLevel(workspace: workspace).run()) }
-        try buildTests()
-        levels.append(try swiftTest("unit", skipping: ["IntegrationTests", "SystemTests"], isParallel: true))
-        if !arguments.has("quick") { levels += try slowLevels() }
+        // A build that fails is a failure of the run, with its sums, like any other.
+        var build = TestLevel("build")
+        try build.check("tests build") { try buildTests() }
+        if build.failed.isEmpty {
+            levels.append(try swiftTest("unit", skipping: ["SystemTests", Self.withPeers], isParallel: true))
+        }
+        if build.failed.isEmpty, !arguments.has("quick") {
+            var package = ""
+            try build.check("release builds") {
+                package = try Release(workspace: workspace).make(isApproved: arguments.has("yes"))
+            }
+            if build.failed.isEmpty { levels += try slowLevels(package) }
+        }
+        if isWanted("build") || !build.failed.isEmpty { levels.append(build) }
         try conclude(levels)
     }
 
-    private func slowLevels() throws -> [TestLevel] {
+    private func slowLevels(_ package: String) throws -> [TestLevel] {
         let release = Release(workspace: workspace)
-        let package = try release.make(isApproved: arguments.has("yes"))
         var environment = [
             "TARN_PROGRAMS": workspace.programs, "TARN_RELEASE": workspace.package, "TARN_PACKAGE": package,
         ]
-        var levels = [try swiftTest("integration", filter: "IntegrationTests", environment: environment)]
+        var levels = [try swiftTest("integration", filter: Self.withPeers, environment: environment)]
         if isWanted("loopback cluster") {
             levels.append(try MainJobLevel(workspace: workspace, release: release, package: package).run())
         }
