@@ -7,6 +7,9 @@ enum Console {
     nonisolated(unsafe) private static var isProgressShown = false
     nonisolated(unsafe) private static var lastProgress = ContinuousClock.now
 
+    /// Starts the clock; without it the first step would be its beginning.
+    static func begin() { _ = start }
+
     static func out(_ text: String) {
         clearProgress()
         write(text + "\n", to: STDOUT_FILENO)

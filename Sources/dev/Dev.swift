@@ -7,6 +7,7 @@ import Glibc
 @main
 struct Dev {
     static func main() {
+        Console.begin()
         Interruption.install()
         do {
             let arguments = try Arguments(Array(CommandLine.arguments.dropFirst()))
