@@ -65,6 +65,8 @@ package struct Database {
     package var firstSession: SessionPointer?
     package var statistics: DatabaseStatistics
     package var learned: CommandTable?
+    /// Of the shards' redis-server; nil until a shard was asked.
+    package var version: String?
     /// Shards that left the routes and still owe replies.
     package var retired = PointerList<Shard>(capacity: 4)
     /// Next shard for what any shard can answer.

@@ -5,7 +5,11 @@ package final class Gather {
     package enum Merge {
         /// Element `i` comes from the next element of part `owners[i]`.
         case elements(owners: [UInt16])
-        case sum, allOK, list, anyValue
+        case sum, minimum, allOK, list, anyValue
+        /// CONFIG GET: what clients may see of the shard's settings, with the database's own in place.
+        case configuration([String: String])
+        /// INFO of a shard, of which only the version is of interest.
+        case learnVersion
         case info(InfoFacts)
         /// Rewrites the cursor of the shard's reply.
         case scan(shard: Int, shardCount: Int)

@@ -57,6 +57,14 @@ package enum InfoMerger {
         return writer.bytes
     }
 
+    /// `redis_version` of a shard's INFO; nil when it is an error.
+    package static func version(_ reply: [UInt8]) -> String? {
+        for line in body(reply).split(whereSeparator: \.isNewline) {
+            if let (name, value) = pair(line), name == "redis_version" { return value }
+        }
+        return nil
+    }
+
     private static func ownFacts(_ facts: InfoFacts, _ totals: [String: Int]) -> [String: String] {
         var own = [
             "redis_mode": "standalone", "tcp_port": String(facts.port), "config_file": "", "executable": "",

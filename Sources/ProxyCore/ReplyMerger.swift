@@ -6,9 +6,11 @@ package enum ReplyMerger {
         if let error = parts.first(where: { $0.first == UInt8(ascii: "-") }) { return error }
         switch merge {
         case .elements(let owners): return elements(parts, owners)
-        case .sum: return sum(parts)
+        case .sum: return integer(parts.reduce(0) { $0 + number($1) })
+        case .minimum: return integer(parts.map(number).min() ?? 0)
+        case .configuration(let own): return ConfigurationView.merge(parts[0], own)
         case .list: return list(parts)
-        case .allOK, .learn, .first: return parts[0]
+        case .allOK, .learn, .learnVersion, .first: return parts[0]
         case .anyValue: return anyValue(parts, random)
         case .info(let facts): return InfoMerger.merge(parts, facts)
         case .scan(let shard, let shardCount): return scan(parts[0], shard, shardCount)
@@ -47,11 +49,11 @@ package enum ReplyMerger {
         }
     }
 
-    private static func sum(_ parts: [[UInt8]]) -> [UInt8] {
-        var total = 0
-        for part in parts { total += read(part) { $0.number() } ?? 0 }
+    private static func number(_ part: [UInt8]) -> Int { read(part) { $0.number() } ?? 0 }
+
+    private static func integer(_ value: Int) -> [UInt8] {
         var writer = ReplyWriter()
-        writer.integer(total)
+        writer.integer(value)
         return writer.bytes
     }
 
@@ -103,7 +105,7 @@ package enum ReplyMerger {
         return writer.bytes
     }
 
-    private static func read<Value>(_ part: [UInt8], _ body: (inout ReplyReader) -> Value) -> Value {
+    static func read<Value>(_ part: [UInt8], _ body: (inout ReplyReader) -> Value) -> Value {
         var copy = part
         return copy.withUnsafeMutableBufferPointer { buffer in
             var reader = ReplyReader(buffer.baseAddress!, buffer.count)

@@ -66,6 +66,8 @@ package struct Session {
     }
 
     package var hasUnanswered: Bool { nextSequence != sendSequence }
+    /// Has upstreams of its own, which a command may occupy for long.
+    package var holdsUpstreams: Bool { pinned != nil || details?.lent.isEmpty == false }
     package var isSubscribed: Bool { mode.contains(.subscriber) || details?.subscriptions.isEmpty == false }
 }
 
@@ -96,8 +98,11 @@ package final class SessionDetails {
     package var isWatching = false
     /// A command that a shard was just asked about.
     package var askedName: [UInt8] = []
+    package var hasAskedVersion = false
     /// Upstreams that push messages to a session of RESP3, one for each shard it subscribed at.
     package var subscriptions: [UpstreamPointer] = []
+    /// Upstreams that answer a WAIT of the session.
+    package var lent: [UpstreamPointer] = []
     /// Probes behind (un)subscriptions that a subscription's upstream has still to answer.
     package var probesDue = 0
     /// Pushes that came in the middle of a reply.

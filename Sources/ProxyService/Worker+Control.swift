@@ -66,6 +66,7 @@ extension Worker {
         database.pointee.shardCount = table.routes.shards.count
         database.pointee.passingTier = table.slots == nil ? 1 : 0
         database.pointee.nextShard = 0
+        database.pointee.version = nil
         let kept = (0..<database.pointee.shardCount).map { arrays.shards[$0] }
         // Messages are published at the shards of the new routes; a subscriber that stayed would wait in vain.
         if old[0] != kept[0] { closeSubscribers(old[0]) }

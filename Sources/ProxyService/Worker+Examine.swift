@@ -160,15 +160,6 @@ extension Worker {
         return .nextAfterReplies
     }
 
-    /// Meaningful only on a connection that wrote; over a shared one, asking every shard's replicas is the safe side.
-    private mutating func wait(_ session: SessionPointer, _ bytes: Bytes, _ command: ScannedCommand) -> Step {
-        if session.pointee.hasUnanswered {
-            park(session, untilReplied: true)
-            return .parked
-        }
-        return reject(session, "ERR wait is not supported yet by this endpoint")
-    }
-
     // MARK: Unknown commands
 
     /// Asks a shard whether it knows the command (a newer server, a module), once; the table keeps what it learns.

@@ -90,18 +90,20 @@ extension Worker {
     }
 
     /// A question of the proxy's own to any shard; takes a turn in the session's order.
-    mutating func ask(_ session: SessionPointer, _ request: [UInt8], _ merge: Gather.Merge) {
+    mutating func ask(
+        _ session: SessionPointer, _ request: [UInt8], _ merge: Gather.Merge, over upstream: UpstreamPointer? = nil
+    ) {
         let gather = makeGather(session, merge, 1)
-        ask(gather, 0, sharedUpstream(session, 0), request, isWrite: false)
+        ask(gather, 0, upstream ?? sharedUpstream(session, 0), request, isWrite: false)
     }
 
-    private mutating func makeGather(_ session: SessionPointer, _ merge: Gather.Merge, _ parts: Int) -> Gather {
+    mutating func makeGather(_ session: SessionPointer, _ merge: Gather.Merge, _ parts: Int) -> Gather {
         let gather = Gather(session: session, sequence: session.pointee.nextSequence, merge: merge, partCount: parts)
         session.pointee.nextSequence &+= 1
         return gather
     }
 
-    private mutating func ask(
+    mutating func ask(
         _ gather: Gather, _ part: Int, _ upstream: UpstreamPointer, _ request: [UInt8], isWrite: Bool
     ) {
         upstream.pointee.pending.append(
@@ -114,11 +116,15 @@ extension Worker {
 
     /// All parts are there.
     mutating func complete(_ gather: Gather) {
-        if case .learn = gather.merge {
-            if !gather.session.pointee.isDead { learn(gather.session.pointee.database, gather.parts[0]) }
+        let isAlive = !gather.session.pointee.isDead
+        switch gather.merge {
+        case .learn:
+            if isAlive { learn(gather.session.pointee.database, gather.parts[0]) }
             deliver(gather.session, gather.sequence, [])
-        } else {
-            deliver(gather.session, gather.sequence, gather.reply(random: nextRandom()))
+        case .learnVersion:
+            if isAlive { gather.session.pointee.database.pointee.version = InfoMerger.version(gather.parts[0]) }
+            deliver(gather.session, gather.sequence, [])
+        default: deliver(gather.session, gather.sequence, gather.reply(random: nextRandom()))
         }
     }
 

@@ -91,6 +91,7 @@ extension Worker {
                     + "<user> <pass> option can be used to authenticate the client and select the RESP protocol version "
                     + "at the same time")
         }
+        if asksVersion(session, usesRESP3) { return .parked }
         if let name { details(session).name = name }
         session.pointee.usesRESP3 = usesRESP3
         answerHello(session)
@@ -110,6 +111,26 @@ extension Worker {
         return nil
     }
 
+    /// HELLO tells the version of the server, which a shard knows; it is asked once. HELLO is taken again then.
+    private mutating func asksVersion(_ session: SessionPointer, _ usesRESP3: Bool) -> Bool {
+        let database = session.pointee.database
+        let upstream = database.pointee.upstreams.speaking(resp3: usesRESP3)[0]
+        let details = details(session)
+        // A shard that can't be reached now must not keep clients from connecting.
+        guard database.pointee.version == nil, !details.hasAskedVersion, upstream.pointee.state != .waiting else {
+            return false
+        }
+        details.hasAskedVersion = true
+        var writer = ReplyWriter()
+        writer.command(["INFO", "server"])
+        ask(session, writer.bytes, .learnVersion, over: upstream)
+        park(session, untilReplied: true)
+        return true
+    }
+
+    /// The oldest that shards may be, for when none could be asked.
+    private static let leastVersion = "7.0.0"
+
     private mutating func answerHello(_ session: SessionPointer) {
         let usesRESP3 = session.pointee.usesRESP3
         var writer = ReplyWriter(usesRESP3: usesRESP3)
@@ -117,7 +138,7 @@ extension Worker {
         writer.bulk("server")
         writer.bulk("redis")
         writer.bulk("version")
-        writer.bulk("7.0.15")
+        writer.bulk(session.pointee.database.pointee.version ?? Self.leastVersion)
         writer.bulk("proto")
         writer.integer(usesRESP3 ? 3 : 2)
         writer.bulk("id")

@@ -250,6 +250,7 @@ extension Worker {
         if session.pointee.pinned == upstream { session.pointee.pinned = nil }
         let wasSubscribed = session.pointee.isSubscribed
         session.pointee.details?.subscriptions.removeAll { $0 == upstream }
+        session.pointee.details?.lent.removeAll { $0 == upstream }
         if wasSubscribed { close(session) }
     }
 }

@@ -206,6 +206,7 @@ extension Worker {
         // In a subscription only the probe behind an UNSUBSCRIBE is due, and it has no entry in any queue.
         if session.pointee.mode.contains(.subscriber) { session.pointee.sendSequence = session.pointee.nextSequence }
         endSubscriptions(session)
+        abandonLent(session)
         if let upstream = session.pointee.streamUpstream { abandon(upstream) }
         if let upstream = session.pointee.pinned { abandon(upstream) }
         session.pointee.streamUpstream = nil

@@ -86,6 +86,7 @@ extension Worker {
 
     /// Gives the session's own upstream back, unless a watch or a subscription still needs it.
     mutating func releasePinned(_ session: SessionPointer) {
+        giveBackLent(session)
         guard let upstream = session.pointee.pinned else { return }
         if session.pointee.mode.contains(.subscriber) || session.pointee.details?.isWatching == true { return }
         session.pointee.pinned = nil

@@ -97,7 +97,7 @@ struct Worker {
             if session.pointee.isDead { return }
             if event.isWritable && !session.pointee.output.isEmpty { markDirty(session) }
             if event.isHungUp { session.pointee.isHungUp = true }
-            if event.isBroken || (event.isHungUp && session.pointee.pinned != nil) {
+            if event.isBroken || (event.isHungUp && session.pointee.holdsUpstreams) {
                 close(session)
             } else if event.isReadable || event.isHungUp {
                 read(session)
