@@ -33,6 +33,10 @@ package struct Session {
     package var isDirty = false
     package var isReady = false
     package var isBlockedListed = false
+    /// Half a request is here; watched for progress.
+    package var isHalfListed = false
+    package var hasMoved = false
+    package var idleSweeps: UInt8 = 0
     /// Half a reply has gone to the client; pushes wait for its end.
     package var isMidReply = false
     /// Waits until no request is unanswered before it goes on.

@@ -125,6 +125,7 @@ extension Worker {
         var next = Int.max
         for index in 0..<timedUpstreams.count { next = min(next, deadline(timedUpstreams[index])) }
         if isStopping { next = min(next, stopDeadline) }
+        if halfSessions.count > 0 { next = min(next, nextSweep) }
         return next == Int.max ? -1 : max(0, next - MonotonicClock.milliseconds())
     }
 

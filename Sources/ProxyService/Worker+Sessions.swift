@@ -15,7 +15,8 @@ extension Worker {
     /// Half a command that has to be held whole (MSET over shards, EVAL) at most.
     static let inputLimit = 512 << 20
     private static let readsPerTurn = 4
-    private static let acceptsPerTurn = 64
+    /// A flood of connections gets a part of each turn, the requests of everybody else the rest.
+    private static let acceptsPerTurn = 16
 
     mutating func accept(_ database: DatabasePointer) {
         for _ in 0..<Self.acceptsPerTurn {
@@ -92,6 +93,7 @@ extension Worker {
                 if session.pointee.isDead { return .drained }
                 if used < received {
                     pool.append(&session.pointee.input, requestBuffer + used, received &- used)
+                    watchHalfRequest(session)
                 }
             }
         } else {
@@ -104,6 +106,7 @@ extension Worker {
                 wanted)
             if received > 0 {
                 session.pointee.input.end &+= received
+                session.pointee.hasMoved = true
                 consumeInput(session)
                 if session.pointee.isDead { return .drained }
             }
@@ -189,6 +192,7 @@ extension Worker {
     mutating func close(_ session: SessionPointer) {
         if session.pointee.isDead { return }
         session.pointee.isDead = true
+        if session.pointee.isHalfListed { halfSessions.remove(session) }
         Glibc.close(session.pointee.descriptor)
         pool.release(&session.pointee.input)
         pool.release(&session.pointee.output)

@@ -30,6 +30,7 @@ extension Worker {
         session.pointee.streamUpstream = upstream
         session.pointee.isStreaming = true
         session.pointee.progress = progress
+        watchHalfRequest(session)
         upstream.pointee.pending.append(
             Pending(
                 target: session, sequence: session.pointee.nextSequence, byteCount: Int(UInt32.max), kind: .session,
@@ -46,6 +47,7 @@ extension Worker {
             parkBlocked(session)
             return 0
         }
+        session.pointee.hasMoved = true
         let step = session.pointee.progress.advance(bytes, count)
         if let upstream = session.pointee.streamUpstream {
             send(upstream, bytes, step.taken)

@@ -33,6 +33,9 @@ struct Worker {
     var readySessions = PointerList<Session>()
     /// Parked until some upstream has room again.
     var blockedSessions = PointerList<Session>()
+    /// With half a request; the next look at them in monotonic milliseconds.
+    var halfSessions = PointerList<Session>()
+    var nextSweep = 0
     /// Not connected, or with requests that wait: these have deadlines.
     var timedUpstreams = PointerList<Upstream>()
     var sessionGraves = PointerList<Session>()
@@ -82,6 +85,7 @@ struct Worker {
             position &+= 1
         }
         if timedUpstreams.count > 0 { checkTimes() }
+        if halfSessions.count > 0 { sweepHalfRequests() }
         if readySessions.count > 0 { resumeReady() }
         flushUpstreams()
         flushSessions()

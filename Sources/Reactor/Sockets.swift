@@ -99,6 +99,8 @@ package enum Sockets {
     package static func setKeepAlive(_ descriptor: Int32) {
         clinux_set_option(descriptor, SOL_SOCKET, SO_KEEPALIVE, 1)
         clinux_set_option(descriptor, Int32(IPPROTO_TCP), TCP_KEEPIDLE, 300)
+        clinux_set_option(descriptor, Int32(IPPROTO_TCP), TCP_KEEPINTVL, 20)
+        clinux_set_option(descriptor, Int32(IPPROTO_TCP), TCP_KEEPCNT, 3)
     }
 
     @inline(__always)
