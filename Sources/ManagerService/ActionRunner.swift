@@ -14,6 +14,7 @@ package typealias ProgressProbe =
 package struct ActionRunner: Sendable {
     /// How long a node may hold a question open. Long enough that waiting costs next to nothing.
     private static let probeSpan = Duration.seconds(2)
+    private static let retryPause = Duration.milliseconds(200)
 
     private let editor: ClusterEditor
     private let probe: ProgressProbe
@@ -57,11 +58,11 @@ package struct ActionRunner: Sendable {
         }
     }
 
-    /// Asks the nodes once and acts on what they say. False: there is nothing left to do for this leader.
+    /// Asks the nodes once and acts on what they say. False only when the action has ended: whatever else goes wrong
+    /// is tried again until the term is over, as nobody else takes the action up meanwhile.
     private func step(_ action: ActionRecord, logger: Logger) async -> Bool {
-        guard let state = await editor.state, let current = state.actions[action.id], !current.status.isFinal else {
-            return false
-        }
+        guard let state = await editor.state else { return await tryAgain() }
+        guard let current = state.actions[action.id], !current.status.isFinal else { return false }
         let database = state.databases[current.database]
         let nodes = current.nodesToAsk(in: state)
         let answers = await ask(nodes, current)
@@ -96,8 +97,7 @@ package struct ActionRunner: Sendable {
                 Planner.progress(of: action.id, percent: progress, message: message, in: state, now: time)
             }
             // A node that is unreachable answers at once: without this the loop would spin on it.
-            try await Task.sleep(for: .milliseconds(200))
-            return true
+            return await tryAgain()
         } catch {
             return await afterFailure(error)
         }
@@ -117,10 +117,16 @@ package struct ActionRunner: Sendable {
     }
 
     private func afterFailure(_ error: any Error) async -> Bool {
-        if case EditError.notLeader = error { return false }
-        if error is CancellationError { return false }
-        logger.warning("could not record an action's progress, trying again", metadata: ["error": "\(error)"])
-        try? await Task.sleep(for: .milliseconds(200))
+        if case EditError.notLeader = error {
+            // The end of a term shows in the task's cancellation, not here: a term may also be between two renewals.
+        } else if !(error is CancellationError) {
+            logger.warning("could not record an action's progress, trying again", metadata: ["error": "\(error)"])
+        }
+        return await tryAgain()
+    }
+
+    private func tryAgain() async -> Bool {
+        try? await Task.sleep(for: Self.retryPause)
         return !Task.isCancelled
     }
 }

@@ -81,9 +81,11 @@ package actor ClusterEditor {
                 await follower.adopt(plan.changes.map { ($0.key.path, $0) }, revision: revision)
                 return revision
             case .conflict:
-                try await resynchronise()
+                try await resynchronise(term)
                 return nil
             }
+        } catch let error as EditError {
+            throw error
         } catch let error as StoreError {
             throw .store(error)
         } catch {
@@ -91,9 +93,19 @@ package actor ClusterEditor {
         }
     }
 
+    /// How long the watch may take to bring what the store has already.
+    private static let watchPatience = Duration.seconds(3)
+
     /// Waits until our copy is as new as the store was just now.
-    private func resynchronise() async throws {
+    private func resynchronise(_ term: LeaderTerm) async throws {
+        let leader = try await store.snapshot(prefix: StoreKey.leader.path)
+        guard leader.entries.first?.modifiedRevision == term.keyRevision else { throw EditError.notLeader }
         let head = try await store.snapshot(prefix: StoreKey.head.path)
-        await follower.wait(for: head.entries.first?.modifiedRevision ?? 0)
+        let revision = head.entries.first?.modifiedRevision ?? 0
+        let follower = follower
+        let reached: Void? = await bounded(until: .now + Self.watchPatience) { await follower.wait(for: revision) }
+        guard reached != nil else {
+            throw StoreError(.unavailable, "this node's copy of the cluster is behind; try again")
+        }
     }
 }

@@ -64,6 +64,7 @@ package struct ClusterMember: Sendable {
             group.addTask { await runner.run(states: follower.states()) }
             group.addTask { await voters.run(states: follower.states()) }
             group.addTask { await bindEndpointsOfNewNodes() }
+            group.addTask { await forgetWhatIsOver() }
         }
     }
 
@@ -79,5 +80,31 @@ package struct ClusterMember: Sendable {
                 logger.warning("could not bind endpoints on new nodes", metadata: ["error": "\(error)"])
             }
         }
+    }
+
+    /// Ended actions kept for people to look at.
+    private static let keptActions = 1000
+    /// Between two looks at what may be forgotten.
+    private static let housekeepingInterval = Duration.seconds(30)
+
+    private func forgetWhatIsOver() async {
+        while !Task.isCancelled {
+            do {
+                // A full round deletes a bounded number, so that no transaction grows too large.
+                while try await forget() {}
+            } catch {
+                logger.warning("could not forget old actions and tokens", metadata: ["error": "\(error)"])
+            }
+            try? await Task.sleep(for: Self.housekeepingInterval)
+        }
+    }
+
+    /// False when nothing was left to forget.
+    private func forget() async throws -> Bool {
+        let time = now()
+        let (plan, _) = try await editor.edit { state throws(PlanError) in
+            Planner.forgetActions(keeping: Self.keptActions, in: state) ?? Planner.forgetTokens(in: state, now: time)
+        }
+        return plan != nil
     }
 }

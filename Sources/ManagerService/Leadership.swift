@@ -13,15 +13,38 @@ package struct LeaderTerm: Hashable, Sendable {
 ///
 /// The lease lives ``leaseSeconds``; it is renewed three times in that span. Losing it stops planning and nothing
 /// else: routes, shards and clients don't depend on a leader.
+///
+/// ```
+/// asked for the lease (or its renewal)      this node stops leading      the store may let it expire
+///     |------------------- termSpan -----------------|---- margin ----|
+///                ^ answered somewhen in here: time is counted from the question, so the store's clock is later
+/// ```
 package actor Leadership {
     /// Raising it makes a dead leader's work wait longer; lowering it makes a slow disk cost an election.
     /// etcd grants no less than 1.5 election timeouts, 0.75 s with ours.
     package static let leaseSeconds = 2
+    /// How long after a successful renewal was asked for this node takes itself for the leader. The rest of the lease
+    /// is for a timer that fires late.
+    package static let termSpan = Duration.milliseconds(leaseSeconds * 1000 - 250)
+    /// Between two tries while nobody leads, and between two renewals when the store refuses at once.
+    private static let retryPause = Duration.milliseconds(500)
+    private static let renewalPause = Duration.milliseconds(50)
+    /// Giving the lease back is a courtesy; a store that is away must not keep a node from stopping.
+    private static let farewell = Duration.seconds(1)
+
+    private struct Held {
+        var lease: StoreLease
+        var term: LeaderTerm
+        var validUntil: ContinuousClock.Instant
+    }
 
     private let node: NodeID
     private let store: any ClusterStore
     private let logger: Logger
-    private var term: LeaderTerm?
+    private let clock = ContinuousClock()
+    private var held: Held?
+    /// Nobody leads, as far as this node's copy of the store says.
+    private var isVacant = false
     private var watchers: [AsyncStream<LeaderTerm?>.Continuation] = []
 
     package init(node: NodeID, store: any ClusterStore, logger: Logger) {
@@ -30,77 +53,150 @@ package actor Leadership {
         self.logger = logger
     }
 
-    /// Nil while another node leads.
-    package var current: LeaderTerm? { term }
+    /// Nil while another node leads, and as soon as the lease could have expired, whatever timers say.
+    package var current: LeaderTerm? {
+        guard let held, clock.now < held.validUntil else { return nil }
+        return held.term
+    }
 
     /// Every change of ``current``, the present value first.
     package func terms() -> AsyncStream<LeaderTerm?> {
         let (stream, continuation) = AsyncStream.makeStream(of: LeaderTerm?.self)
-        continuation.yield(term)
+        continuation.yield(current)
         watchers.append(continuation)
         return stream
     }
 
     /// Runs until cancelled, then gives the lease back so that the next leader needn't wait for it to expire.
     package func run(states: AsyncStream<ClusterState>) async {
-        var lease: StoreLease?
-        for await state in states {
-            if Task.isCancelled { break }
-            guard state.leader == nil else { continue }
-            lease = await campaign()
-            if let held = lease {
-                await hold(held)
-                lease = nil
+        let (vacancies, vacancy) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        await withDiscardingTaskGroup { group in
+            group.addTask {
+                for await state in states {
+                    await self.note(isVacant: state.leader == nil)
+                    if state.leader == nil { vacancy.yield() }
+                }
+                vacancy.finish()
             }
+            for await _ in vacancies { await leadOrWait() }
+            group.cancelAll()
         }
         for watcher in watchers { watcher.finish() }
     }
 
-    private func campaign() async -> StoreLease? {
+    private func note(isVacant: Bool) {
+        self.isVacant = isVacant
+    }
+
+    /// Campaigns until somebody leads. A store that was away brings no new state when it is back, so waiting for one
+    /// would leave the cluster without a leader.
+    private func leadOrWait() async {
+        while isVacant, !Task.isCancelled {
+            if let won = await campaign() {
+                // Not again before the copy shows the key gone, or the next try comes round.
+                await hold(won)
+            }
+            try? await Task.sleep(for: Self.retryPause)
+        }
+    }
+
+    private func campaign() async -> Held? {
+        let asked = clock.now
+        var granted: StoreLease?
         do {
             let lease = try await store.grantLease(seconds: Self.leaseSeconds)
+            granted = lease
             let key = StoreKey.leader.path
             let result = try await store.commit(
                 [.put(key: key, value: StateCoding.encodeLeader(node), lease: lease)],
                 if: [.modifiedRevision(key: key, equals: 0)])
-            guard case .committed(let revision) = result else {
-                try? await store.revoke(lease)
-                return nil
+            if case .committed(let revision) = result {
+                let term = LeaderTerm(keyRevision: revision)
+                return Held(lease: lease, term: term, validUntil: asked + Self.termSpan)
             }
-            logger.info("became leader", metadata: ["node": "\(node)"])
-            change(to: LeaderTerm(keyRevision: revision))
-            return lease
         } catch {
             logger.debug("campaign failed", metadata: ["error": "\(error)"])
-            return nil
         }
+        if let granted { await giveBack(granted) }
+        return nil
     }
 
-    private func hold(_ lease: StoreLease) async {
-        let clock = ContinuousClock()
-        var renewed = clock.now
-        let span = Duration.seconds(Self.leaseSeconds)
-        while !Task.isCancelled, clock.now - renewed < span {
-            try? await Task.sleep(for: span / 3)
+    /// Leads until the lease is lost, could have expired, or the task is cancelled.
+    private func hold(_ won: Held) async {
+        held = won
+        logger.info("became leader", metadata: ["node": "\(node)"])
+        announce(won.term)
+        while !Task.isCancelled, let validUntil = held?.validUntil, clock.now < validUntil {
             let asked = clock.now
-            do {
-                try await store.renew(lease)
-                renewed = asked
-            } catch where error.code == .leaseLost {
-                break
-            } catch {
+            let renewal = await bounded(until: validUntil) { [store] in await Renewal(of: won.lease, at: store) }
+            switch renewal {
+            case .done:
+                held?.validUntil = asked + Self.termSpan
+                await pause(until: asked + Self.termSpan / 3)
+            case .failed(let error):
                 logger.warning("could not renew the leader lease", metadata: ["error": "\(error)"])
+                await pause(until: min(clock.now + Self.renewalPause, validUntil))
+            case .lost, nil: held?.validUntil = asked
             }
         }
+        held = nil
         logger.info("no longer leader", metadata: ["node": "\(node)"])
-        change(to: nil)
-        // Cancellation must not keep the lease from being given back.
-        let store = store
-        await Task.detached { try? await store.revoke(lease) }.value
+        announce(nil)
+        await giveBack(won.lease)
     }
 
-    private func change(to next: LeaderTerm?) {
-        term = next
-        for watcher in watchers { watcher.yield(next) }
+    /// In a task of its own: cancellation must not keep the lease from being given back.
+    private func giveBack(_ lease: StoreLease) async {
+        let store = store
+        let farewell = Task.detached {
+            await bounded(until: .now + Self.farewell) { try? await store.revoke(lease) }
+        }
+        _ = await farewell.value
     }
+
+    private func pause(until instant: ContinuousClock.Instant) async {
+        try? await Task.sleep(until: instant, clock: clock)
+    }
+
+    private func announce(_ term: LeaderTerm?) {
+        for watcher in watchers { watcher.yield(term) }
+    }
+}
+
+/// How an attempt to renew a lease ended.
+private enum Renewal: Sendable {
+    case done
+    case lost
+    case failed(StoreError)
+
+    init(of lease: StoreLease, at store: any ClusterStore) async {
+        do throws(StoreError) {
+            try await store.renew(lease)
+            self = .done
+        } catch {
+            self = error.code == .leaseLost ? .lost : .failed(error)
+        }
+    }
+}
+
+/// What `work` returns, or nil when `deadline` comes first or the task is cancelled. Work that is late is cancelled and
+/// not waited for: it may be stuck in a call that takes no notice.
+package func bounded<Result: Sendable>(
+    until deadline: ContinuousClock.Instant, _ work: @escaping @Sendable () async -> Result
+) async -> Result? {
+    let (results, continuation) = AsyncStream.makeStream(of: Result.self, bufferingPolicy: .bufferingOldest(1))
+    let worker = Task {
+        continuation.yield(await work())
+        continuation.finish()
+    }
+    let timer = Task {
+        try? await Task.sleep(until: deadline, clock: .continuous)
+        continuation.finish()
+    }
+    defer {
+        worker.cancel()
+        timer.cancel()
+    }
+    for await result in results { return result }
+    return nil
 }

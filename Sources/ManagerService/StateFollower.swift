@@ -12,12 +12,17 @@ package actor StateFollower {
     private var state: ClusterState?
     private var subscribers: [Int: AsyncStream<ClusterState>.Continuation] = [:]
     private var nextSubscriber = 0
-    private var revisionWaiters: [RevisionWaiter] = []
+    private var revisionWaiters: [Int: RevisionWaiter] = [:]
+    private var nextWaiter = 0
+    private var needsSnapshot = true
 
     private struct RevisionWaiter {
         var revision: Int64
         var continuation: CheckedContinuation<Void, Never>
     }
+
+    /// Between two watches: one that ends at once must not become a loop that burns a core.
+    private static let pause = Duration.milliseconds(100)
 
     package init(store: any ClusterStore, logger: Logger) {
         self.store = store
@@ -48,26 +53,41 @@ package actor StateFollower {
     package func run() async {
         while !Task.isCancelled {
             do {
-                if state == nil { try await takeSnapshot() }
+                if needsSnapshot { try await takeSnapshot() }
                 try await follow()
             } catch let error as StoreError where error.code == .compacted {
                 logger.info("store watch fell behind, starting over from a snapshot")
-                state = nil
+                // The old copy stays until the new one is there: an old answer is better than none.
+                needsSnapshot = true
             } catch {
                 if Task.isCancelled { break }
                 logger.warning("store watch broke, going on", metadata: ["error": "\(error)"])
-                try? await Task.sleep(for: .milliseconds(100))
             }
+            try? await Task.sleep(for: Self.pause)
         }
         for continuation in subscribers.values { continuation.finish() }
-        for waiter in revisionWaiters { waiter.continuation.resume() }
-        revisionWaiters = []
+        for waiter in revisionWaiters.values { waiter.continuation.resume() }
+        revisionWaiters = [:]
     }
 
-    /// Returns when this copy has reached a revision. The store's answer to a commit names it.
+    /// Returns when this copy has reached a revision, or the task is cancelled. The store's answer to a commit names
+    /// the revision.
     package func wait(for revision: Int64) async {
-        guard (state?.revision ?? 0) < revision else { return }
-        await withCheckedContinuation { revisionWaiters.append(RevisionWaiter(revision: revision, continuation: $0)) }
+        let number = nextWaiter
+        nextWaiter += 1
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                // Cancelled before: the handler has run or will run, and finds nothing here.
+                guard !Task.isCancelled, (state?.revision ?? 0) < revision else { return continuation.resume() }
+                revisionWaiters[number] = RevisionWaiter(revision: revision, continuation: continuation)
+            }
+        } onCancel: {
+            Task { await self.giveUp(number) }
+        }
+    }
+
+    private func giveUp(_ number: Int) {
+        revisionWaiters.removeValue(forKey: number)?.continuation.resume()
     }
 
     /// Takes a commit of our own into the copy before the watch brings it, so that the next plan builds on it.
@@ -91,6 +111,9 @@ package actor StateFollower {
             next.apply(change, key: entry.key, revision: entry.modifiedRevision)
         }
         next.advance(to: snapshot.revision)
+        // A commit of our own came in meanwhile: the copy may not step behind it.
+        guard next.revision >= state?.revision ?? 0 else { return try await takeSnapshot() }
+        needsSnapshot = false
         watchStart = snapshot.revision + 1
         removedByUs = [:]
         publish(next)
@@ -127,8 +150,9 @@ package actor StateFollower {
     private func publish(_ next: ClusterState) {
         state = next
         for continuation in subscribers.values { continuation.yield(next) }
-        let reached = revisionWaiters.filter { $0.revision <= next.revision }
-        revisionWaiters.removeAll { $0.revision <= next.revision }
-        for waiter in reached { waiter.continuation.resume() }
+        for (number, waiter) in revisionWaiters where waiter.revision <= next.revision {
+            revisionWaiters[number] = nil
+            waiter.continuation.resume()
+        }
     }
 }

@@ -20,6 +20,7 @@ package struct VoterKeeper: Sendable {
     /// that has caught up tells nobody.
     package func run(states: AsyncStream<ClusterState>) async {
         var settled: [NodeRecord] = []
+        var told: VoterStep?
         for await state in states {
             let nodes = state.nodes.values.sorted { $0.id < $1.id }
             guard nodes != settled else { continue }
@@ -27,19 +28,22 @@ package struct VoterKeeper: Sendable {
                 guard let current = await editor.state else { break }
                 let newest = current.nodes.values.sorted { $0.id < $1.id }
                 settled = newest
-                guard await takeStep(nodes: newest) else { break }
+                guard await takeStep(nodes: newest, &told) else { break }
                 try? await Task.sleep(for: .milliseconds(200))
             }
+            if Task.isCancelled { return }
         }
     }
 
     /// False when nothing is left to do.
-    private func takeStep(nodes: [NodeRecord]) async -> Bool {
+    /// - Parameter told: The step that the log has already: a learner is promoted in vain until it has caught up.
+    private func takeStep(nodes: [NodeRecord], _ told: inout VoterStep?) async -> Bool {
         do {
             guard let step = VoterPlanner.nextStep(nodes: nodes, members: try await store.members()) else {
                 return false
             }
-            logger.info("store membership", metadata: ["step": "\(step)"])
+            if step != told { logger.info("store membership", metadata: ["step": "\(step)"]) }
+            told = step
             try await perform(step)
         } catch let error as StoreError where error.code == .notReady {
             logger.debug("store member not ready yet", metadata: ["reason": "\(error)"])
