@@ -132,7 +132,7 @@ let package = Package(
         program("tarn-manager", [
             "NodeService", "ManagerService", "ManagementServer", "ManagementAPI", "EtcdStore", "ClusterStore",
             "ManagerCore", "HostControl", "NodeLayout", "ClusterModel", "HTTPTransport", "TLS", "Primitives",
-            "AccessControl", logging, lifecycle, hummingbird,
+            "AccessControl", "ShardControl", logging, lifecycle, hummingbird,
         ] + nio, linked: sharedTLS),
         program("tarn-proxy", ["ProxyService", "Primitives"], linked: sharedTLS),
         program("dev", []),
@@ -167,6 +167,10 @@ let package = Package(
         tests("TLSTests", ["TLS", "COpenSSL", "Primitives"], linked: sharedTLS),
         tests("HTTPTransportTests", [
             "HTTPTransport", "TLS", hummingbird, logging,
+        ] + nio, linked: sharedTLS),
+        tests("ManagementServerTests", [
+            "ManagementServer", "ManagementAPI", "ManagerService", "ManagerCore", "AccessControl", "ClusterStore",
+            "ClusterModel", "HTTPTransport", "TLS", "Primitives", logging, hummingbird,
         ] + nio, linked: sharedTLS),
         tests("ManagementClientTests", ["ManagementClient", "HTTPTransport"], linked: sharedTLS),
     ],

@@ -57,12 +57,31 @@ package enum OpenAPIDocument {
     }
 
     private static func parameters(of route: Route) -> [JSONValue] {
-        names(in: route.path).map { name in
+        let values: [JSONValue] = names(in: route.path).map { name in
             let isNumber = name == "uid" && !route.path.hasSuffix("/actions/{uid}")
             return [
                 "name": .string(name), "in": "path", "required": true,
                 "schema": ["type": isNumber ? "integer" : "string"],
             ]
+        }
+        return values + queryParameters(of: route)
+    }
+
+    /// What may follow the question mark.
+    private static func queryParameters(of route: Route) -> [JSONValue] {
+        guard route.path.hasPrefix("/v1/bdbs") else { return [] }
+        let fields: JSONValue = [
+            "name": "fields", "in": "query", "schema": ["type": "string"],
+            "description": "Keys to answer with, separated by commas; all when left out",
+        ]
+        let dryRun: JSONValue = [
+            "name": "dry_run", "in": "query", "allowEmptyValue": true, "schema": ["type": "string"],
+            "description": "Answer what would be done, and do nothing; its presence is enough",
+        ]
+        return switch (route.method, route.response) {
+        case (.get, "Database"), (.get, "Database[]"): [fields]
+        case (_, "Database"): [fields, dryRun]
+        default: []
         }
     }
 

@@ -64,6 +64,10 @@ enum OpenAPISchemas {
             "uid": number, "email": text, "name": text, "role": text, "role_uids": list(number),
             "auth_method": text, "password_issue_date": text, "status": text,
         ]),
+        "CommandRequest": object(["command": text, "args": list(text)]),
+        // Whatever the command answers: a text, a number, a list, null.
+        "CommandResponse": object(["response": [:]]),
+        "HealthCheck": object(["status": choice("active", "inactive")]),
         "AuthorizeRequest": object(["ttl": number]),
         "AuthorizeResponse": object(["access_token": text]),
         "JoinTokenRequest": object(["ttl_seconds": number, "uses": number]),

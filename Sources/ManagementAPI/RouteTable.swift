@@ -15,19 +15,22 @@ package struct Route: Sendable, Hashable {
     package var permission: String?
     /// Answered without credentials.
     package var isOpen: Bool
+    /// Answered by the very node that is asked; any other change goes on to the leader.
+    package var isLocal: Bool
     /// Schemas in the OpenAPI document; nil: no body.
     var request: String?
     var response: String?
 
     init(
         _ method: Method, _ path: String, _ summary: String, permission: String? = nil, isOpen: Bool = false,
-        request: String? = nil, response: String? = nil
+        isLocal: Bool = false, request: String? = nil, response: String? = nil
     ) {
         self.method = method
         self.path = path
         self.summary = summary
         self.permission = permission
         self.isOpen = isOpen
+        self.isLocal = isLocal
         self.request = request
         self.response = response
     }
@@ -35,7 +38,7 @@ package struct Route: Sendable, Hashable {
 
 /// Every public operation: the OpenAPI document is made from it, and it says which permission each one takes.
 package enum RouteTable {
-    package static let all: [Route] = bootstrap + cluster + databases + actions + users + tokens
+    package static let all: [Route] = bootstrap + cluster + local + databases + actions + users + tokens
 
     /// The operation that a request is for; `path` as it came, without a query.
     package static func match(_ method: Route.Method, _ path: String) -> Route? {
@@ -43,6 +46,16 @@ package enum RouteTable {
         let fitting = all.filter { $0.method == method && fits(parts, $0.path.split(separator: "/")) }
         // `/v1/nodes/status` is not the node called `status`: the route with fewer values wins.
         return fitting.min { $0.path.count { $0 == "{" } < $1.path.count { $0 == "{" } }
+    }
+
+    /// The operation that is registered under a pattern such as `/v1/bdbs/{uid}`; the names of values don't matter.
+    package static func route(_ method: Route.Method, pattern: String) -> Route? {
+        let wanted = nameless(pattern)
+        return all.first { $0.method == method && nameless($0.path) == wanted }
+    }
+
+    private static func nameless(_ pattern: String) -> [Substring] {
+        pattern.split(separator: "/").map { $0.hasPrefix("{") || $0.hasPrefix(":") ? "{}" : $0 }
     }
 
     /// Methods that a path has, for `OPTIONS`; empty: there is no such path.
@@ -61,7 +74,7 @@ package enum RouteTable {
             response: "Bootstrap"),
         Route(
             .post, "/v1/bootstrap/{action}", "Start create_cluster or join_cluster; answers at once", isOpen: true,
-            request: "BootstrapRequest", response: "Bootstrap"),
+            isLocal: true, request: "BootstrapRequest", response: "Bootstrap"),
         Route(.get, "/v1/openapi.json", "This document", isOpen: true),
     ]
 
@@ -81,6 +94,15 @@ package enum RouteTable {
         Route(.get, "/v1/license", "The licence: always valid", permission: "view_license", response: "License"),
     ]
 
+    private static let local = [
+        Route(
+            .get, "/v1/local/node/master_healthcheck", "Whether this node has the leader and the store",
+            permission: "view_cluster_info", isLocal: true, response: "HealthCheck"),
+        Route(
+            .get, "/v1/local/bdbs/{uid}/endpoint/availability", "200 when this node serves the database's endpoint",
+            permission: "view_bdb_info", isLocal: true),
+    ]
+
     private static let databases = [
         Route(.get, "/v1/bdbs", "All databases", permission: "view_all_bdbs_info", response: "Database[]"),
         Route(
@@ -91,6 +113,12 @@ package enum RouteTable {
             .put, "/v1/bdbs/{uid}", "Change a database; what is left out stays", permission: "update_bdb",
             request: "DatabaseRequest", response: "Database"),
         Route(.delete, "/v1/bdbs/{uid}", "Delete a database", permission: "delete_bdb", response: "Database"),
+        Route(
+            .get, "/v1/bdbs/{uid}/availability", "200 when the database serves, else 503 with the reason",
+            permission: "view_bdb_info"),
+        Route(
+            .post, "/v1/bdbs/{uid}/command", "Run a command that only reads, by the database's endpoint",
+            permission: "view_redis_pass", isLocal: true, request: "CommandRequest", response: "CommandResponse"),
         Route(
             .get, "/v1/bdbs/{uid}/shards", "Shards of a database", permission: "view_bdb_info", response: "Shard[]"),
     ]
@@ -112,11 +140,11 @@ package enum RouteTable {
         Route(.get, "/v1/users", "All users", permission: "view_all_users_info", response: "User[]"),
         Route(.get, "/v1/users/{uid}", "One user", permission: "view_user_info", response: "User"),
         Route(
-            .post, "/v1/users/authorize", "Exchange Basic credentials for an access token",
+            .post, "/v1/users/authorize", "Exchange Basic credentials for an access token", isLocal: true,
             request: "AuthorizeRequest", response: "AuthorizeResponse"),
         Route(
-            .post, "/v1/users/refresh_jwt", "Exchange an access token for a newer one", request: "AuthorizeRequest",
-            response: "AuthorizeResponse"),
+            .post, "/v1/users/refresh_jwt", "Exchange an access token for a newer one", isLocal: true,
+            request: "AuthorizeRequest", response: "AuthorizeResponse"),
     ]
 
     private static let tokens = [

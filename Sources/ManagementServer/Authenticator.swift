@@ -3,6 +3,7 @@ import ClusterModel
 import HTTPTransport
 import HTTPTypes
 import Hummingbird
+import ManagementAPI
 import ManagerCore
 import Primitives
 import Synchronization
@@ -32,10 +33,12 @@ final class Authenticator: Sendable {
 
     func caller(of request: Request, _ context: ManagementContext) async throws -> Caller {
         if let header = request.headers[.authorization] { return try await user(header) }
-        if let peer = try await context.connection()?.peer, peer.isVerified, peer.commonName?.hasPrefix("node") == true {
-            return .node
-        }
-        return .anybody
+        guard let peer = try await context.connection()?.peer, peer.isVerified, let name = peer.commonName,
+            name.hasPrefix("node"), let number = Int(name.dropFirst(4))
+        else { return .anybody }
+        // A certificate outlives the membership of the node that it was signed for.
+        guard let state = await backend.state() else { return .node }
+        return state.nodes[NodeID(number)] == nil ? .anybody : .node
     }
 
     private func user(_ header: String) async throws(PlanError) -> Caller {
@@ -88,6 +91,9 @@ extension PlanError {
 }
 
 /// Lets nobody past who isn't known, except where a node that is in no cluster, or a joiner, has to be let in.
+///
+/// The reference system answers `GET /v1/bootstrap` to everybody until the node is in a cluster; health checks of
+/// containers use it afterwards too and learn nothing but the state, so it stays open.
 struct AuthenticationMiddleware: RouterMiddleware {
     let backend: any ManagementBackend
     let authenticator: Authenticator
@@ -98,19 +104,12 @@ struct AuthenticationMiddleware: RouterMiddleware {
     ) async throws -> Response {
         var context = context
         context.caller = try await authenticator.caller(of: request, context)
-        if context.caller == .anybody, await !isOpen(request) {
-            guard await backend.state() != nil else {
-                throw PlanError(code: "no_cluster", status: 503, message: "This node is not in a cluster yet; see GET /v1/bootstrap.")
-            }
+        let isOpen = context.route?.isOpen ?? (request.uri.path == InternalPath.join)
+        if context.caller == .anybody, !isOpen {
+            // Who isn't known can't be told apart yet: without a state there are no users.
+            _ = try await backend.memberState()
             throw PlanError.badCredentials
         }
         return try await next(request, context)
-    }
-
-    /// The reference system answers `GET /v1/bootstrap` to everybody until the node is in a cluster; health checks
-    /// of containers use it afterwards too and learn nothing but the state, so it stays open.
-    private func isOpen(_ request: Request) async -> Bool {
-        let path = request.uri.path
-        return path.hasPrefix("/v1/bootstrap") || path == "/internal/v1/join" || path == "/v1/openapi.json"
     }
 }

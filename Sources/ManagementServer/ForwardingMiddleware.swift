@@ -1,6 +1,7 @@
 import HTTPTransport
 import HTTPTypes
 import Hummingbird
+import ManagementAPI
 import ManagerCore
 import NIOCore
 
@@ -13,8 +14,13 @@ struct ForwardingMiddleware: RouterMiddleware {
         _ request: Request, context: ManagementContext,
         next: (Request, ManagementContext) async throws -> Response
     ) async throws -> Response {
-        guard changesCluster(request), await backend.state() != nil else { return try await next(request, context) }
-        guard request.headers[.tarnForwarded] == nil else { return try await next(request, context) }
+        guard let route = context.route, route.method != .get, !route.isLocal else {
+            return try await next(request, context)
+        }
+        // Forwarded once already: who gets it must lead, or say that nobody does.
+        guard request.headers[.tarnForwarded] == nil, await backend.state() != nil else {
+            return try await next(request, context)
+        }
         var copy = request
         let body = try await copy.collectBody(upTo: context.maxUploadSize)
         guard let answer = try await backend.forwardToLeader(outgoing(request, body: body)) else {
@@ -24,20 +30,12 @@ struct ForwardingMiddleware: RouterMiddleware {
         return response(answer)
     }
 
-    private func changesCluster(_ request: Request) -> Bool {
-        let path = request.uri.path
-        guard path.hasPrefix("/v1/") || path.hasPrefix("/v2/") else { return false }
-        guard [.post, .put, .patch, .delete].contains(request.method) else { return false }
-        // Answered from the copy, or about this very node.
-        return !path.hasPrefix("/v1/bootstrap") && path != "/v1/users/authorize" && path != "/v1/users/refresh_jwt"
-    }
-
     private func outgoing(_ request: Request, body: ByteBuffer) -> HTTPClientRequest {
         var headers = [("x-tarn-forwarded", "1")]
         if let authorization = request.headers[.authorization] { headers.append(("authorization", authorization)) }
         if let type = request.headers[.contentType] { headers.append(("content-type", type)) }
         return HTTPClientRequest(
-            method: request.method.rawValue, path: request.uri.string, headers: headers,
+            method: request.method.rawValue, path: request.uri.string.escapedForRequestLine, headers: headers,
             body: Array(body.readableBytesView))
     }
 
@@ -49,5 +47,18 @@ struct ForwardingMiddleware: RouterMiddleware {
         return Response(
             status: HTTPResponse.Status(code: answer.status), headers: headers,
             body: ResponseBody(byteBuffer: ByteBuffer(bytes: answer.body)))
+    }
+}
+
+extension String {
+    /// What a client may send that a client of ours may not: escaped, so that the leader gets it to refuse it.
+    fileprivate var escapedForRequestLine: String {
+        let unsafe = Set(#""<>\^`{|}"#.utf8)
+        let digits = Array("0123456789ABCDEF".utf8)
+        let escaped = utf8.flatMap { byte in
+            (0x21...0x7E).contains(byte) && !unsafe.contains(byte)
+                ? [byte] : [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+        }
+        return String(decoding: escaped, as: UTF8.self)
     }
 }

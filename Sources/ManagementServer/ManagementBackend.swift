@@ -58,6 +58,14 @@ package protocol ManagementBackend: Sendable {
     /// A primary with replicas has died on some node.
     func shardExited(_ notice: ShardExitObject) async throws(PlanError)
 
+    /// Whether this node reaches the leader and the store.
+    func reachesLeader() async -> Bool
+
+    /// Runs a command at the endpoint of a database, as its user `default`.
+    /// - Throws: ``PlanError``: `bdb_endpoint_unavailable` (503) when nobody answers there, `command_failed` (406) with
+    ///   what redis said.
+    func run(_ command: [String], on database: DatabaseConfiguration) async throws(PlanError) -> JSONValue
+
     /// Key of the access tokens, the same on all nodes.
     func tokenKey() async -> [UInt8]
 }

@@ -14,15 +14,18 @@ package struct ManagementServer: Sendable {
     }
 
     /// The whole API as a router; each part brings its own routes.
-    private func router() -> Router<ManagementContext> {
+    func router() -> Router<ManagementContext> {
         let router = Router(context: ManagementContext.self)
         router.add(middleware: ErrorMiddleware())
+        router.add(middleware: RouteMiddleware())
         router.add(
             middleware: AuthenticationMiddleware(backend: backend, authenticator: Authenticator(backend: backend)))
+        router.add(middleware: PermissionMiddleware())
         router.add(middleware: ForwardingMiddleware(backend: backend))
         BootstrapRoutes(backend: backend).add(to: router)
         ClusterRoutes(backend: backend).add(to: router)
         DatabaseRoutes(backend: backend).add(to: router)
+        ServingRoutes(backend: backend).add(to: router)
         UserRoutes(backend: backend).add(to: router)
         TokenRoutes(backend: backend).add(to: router)
         InternalRoutes(backend: backend).add(to: router)

@@ -1,6 +1,7 @@
 import HTTPTransport
 import Hummingbird
 import Logging
+import ManagementAPI
 import NIOCore
 
 /// What a handler knows of a request besides its bytes.
@@ -9,6 +10,8 @@ struct ManagementContext: RequestContext, Sendable {
     let channel: any Channel
     /// Who asks; set by the authenticator.
     var caller: Caller = .anybody
+    /// What is asked for; nil for what doesn't exist, and under `/internal/`.
+    var route: Route?
 
     init(source: ApplicationRequestContextSource) {
         coreContext = .init(source: source)

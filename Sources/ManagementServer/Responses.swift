@@ -44,24 +44,40 @@ struct ErrorMiddleware: RouterMiddleware {
         } catch let error as PlanError {
             return .refusal(error)
         } catch let error as HTTPError {
-            return .refusal(translate(error, request))
+            return refusal(of: error, request)
+        } catch is NIOTooManyBytesError {
+            return refusal(of: HTTPError(.contentTooLarge), request)
         } catch let error as DecodingError {
             return .refusal(PlanError(code: "bad_request", status: 400, message: "The body is not what is expected: \(error.summary)"))
         } catch {
+            let id = context.logger[metadataKey: "hb.request.id"].map(\.description) ?? "without a number"
             context.logger.error("request failed", metadata: ["path": "\(request.uri.path)", "error": "\(error)"])
-            return .refusal(PlanError(code: "internal_error", status: 500, message: "Unexpected error, request \(context.id): \(error)"))
+            return .refusal(PlanError(code: "internal_error", status: 500, message: "Unexpected error, request \(id): \(error)"))
         }
     }
 
-    private func translate(_ error: HTTPError, _ request: Request) -> PlanError {
+    private func refusal(of error: HTTPError, _ request: Request) -> Response {
         switch error.status {
-        case .notFound:
-            PlanError(code: "not_found", status: 404, message: "There is no \(request.method) \(request.uri.path) here; see /v1/openapi.json.")
+        case .notFound: notFound(request)
         case .contentTooLarge:
-            PlanError(code: "too_large", status: 413, message: "The body is larger than 1 MiB.")
+            .refusal(PlanError(code: "too_large", status: 413, message: "The body is larger than 1 MiB."))
         default:
-            PlanError(code: "bad_request", status: error.status.code, message: error.body ?? "The request can't be read.")
+            .refusal(
+                PlanError(
+                    code: "bad_request", status: error.status.code, message: error.body ?? "The request can't be read."))
         }
+    }
+
+    private func notFound(_ request: Request) -> Response {
+        let name = "\(request.method) \(request.uri.path)"
+        guard let allowed = request.allowedMethods else {
+            return .refusal(
+                PlanError(code: "not_found", status: 404, message: "There is no \(name) here; see /v1/openapi.json."))
+        }
+        var response = Response.refusal(
+            PlanError(code: "method_not_allowed", status: 405, message: "There is no \(name); there is \(allowed)."))
+        response.headers[.allow] = allowed
+        return response
     }
 }
 
@@ -72,7 +88,8 @@ extension DecodingError {
         case .typeMismatch(_, let context), .valueNotFound(_, let context), .dataCorrupted(let context):
             let path = context.codingPath.map(\.stringValue).joined(separator: ".")
             return path.isEmpty ? context.debugDescription : "\(path): \(context.debugDescription)"
-        case .keyNotFound(let key, _): return "\(key.stringValue) is missing"
+        case .keyNotFound(let key, let context):
+            return "\((context.codingPath + [key]).map(\.stringValue).joined(separator: ".")) is missing"
         @unknown default: return "\(self)"
         }
     }

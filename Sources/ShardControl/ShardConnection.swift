@@ -22,16 +22,29 @@ package final class ShardConnection: Sendable {
         descriptor: Int32, group: any EventLoopGroup
     ) async throws(ShardError) -> ShardConnection {
         do {
-            return try await ClientBootstrap(group: group).withConnectedSocket(descriptor) { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    let handler = ShardReplyHandler()
-                    try channel.pipeline.syncOperations.addHandler(handler)
-                    let bound = NIOLoopBound(handler, eventLoop: channel.eventLoop)
-                    return ShardConnection(channel: channel, handler: bound)
-                }
-            }
+            return try await ClientBootstrap(group: group).withConnectedSocket(descriptor, channelInitializer: open)
         } catch {
             throw ShardError(.unreachable, "the connection could not be set up: \(error)")
+        }
+    }
+
+    /// Connects over TCP, without TLS: to a database's endpoint, which speaks as a shard does.
+    package static func connect(
+        host: String, port: UInt16, group: any EventLoopGroup, within deadline: Duration
+    ) async throws(ShardError) -> ShardConnection {
+        do {
+            return try await ClientBootstrap(group: group).connectTimeout(TimeAmount(deadline))
+                .connect(host: host, port: Int(port), channelInitializer: open)
+        } catch {
+            throw ShardError(.unreachable, "\(error)")
+        }
+    }
+
+    @Sendable private static func open(_ channel: any Channel) -> EventLoopFuture<ShardConnection> {
+        channel.eventLoop.makeCompletedFuture {
+            let handler = ShardReplyHandler()
+            try channel.pipeline.syncOperations.addHandler(handler)
+            return ShardConnection(channel: channel, handler: NIOLoopBound(handler, eventLoop: channel.eventLoop))
         }
     }
 

@@ -25,7 +25,12 @@ extension Manager: ManagementBackend {
     func bootstrapSecret() async -> String { bootstrapSecret }
 
     func bootstrapStatus() async -> BootstrapObject {
-        BootstrapObject(status: phase.bootstrapStatus, localNode: localNode())
+        var status = phase.bootstrapStatus
+        // Who calls right after "completed" should find the cluster, not an empty copy of it.
+        if case .member(_, let work?) = phase, await state() == nil {
+            status = .init(state: work.state, startTime: work.startedAt.description)
+        }
+        return BootstrapObject(status: status, localNode: localNode())
     }
 
     private func localNode() -> LocalNodeObject {
@@ -68,12 +73,7 @@ extension Manager: ManagementBackend {
 
     func wait(for revision: Int64) async {
         guard let follower = membership?.member.follower else { return }
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { await follower.wait(for: revision) }
-            group.addTask { try? await Task.sleep(for: .seconds(1)) }
-            await group.next()
-            group.cancelAll()
-        }
+        await bounded(until: .now + .seconds(1)) { await follower.wait(for: revision) }
     }
 
     func progress(of database: DatabaseID, epoch: Epoch, within span: Duration) async -> ProgressObject {
@@ -168,25 +168,37 @@ extension Manager {
     }
 
     func admit(_ request: JoinRequestObject, exporter: [UInt8]) async throws(PlanError) -> JoinAnswerObject {
+        await waitUntilResumed()
         guard let membership, let state = await state() else { throw .noCluster }
         try Admission(state: state).verify(request, exporter: exporter)
         let admission = AdmissionObject(tokenID: request.tokenID, candidate: request.candidate, time: request.time)
-        let node: NodeRecord
-        if await membership.member.leadership.current != nil {
-            node = try await admitAsLeader(admission)
-        } else {
-            node = try await admitByLeader(admission, membership)
-        }
+        let node = try await admitPatiently(admission, membership)
         guard let newest = await self.state() else { throw .noCluster }
         return try Admission(state: newest).certificate(for: node, request: request.certificateRequest)
+    }
+
+    /// Waits for a leader as a forwarded change does. Asking twice is harmless: the joiner's key gets the same number.
+    private func admitPatiently(
+        _ admission: AdmissionObject, _ membership: Membership
+    ) async throws(PlanError) -> NodeRecord {
+        let deadline = ContinuousClock.now + Self.leaderPatience
+        while true {
+            do throws(PlanError) {
+                if await membership.member.leadership.current != nil { return try await admitAsLeader(admission) }
+                return try await admitByLeader(admission, membership)
+            } catch {
+                guard error.code == PlanError.noLeader.code, ContinuousClock.now < deadline else { throw error }
+            }
+            try? await Task.sleep(for: .milliseconds(50))
+        }
     }
 
     private func admitByLeader(
         _ admission: AdmissionObject, _ membership: Membership
     ) async throws(PlanError) -> NodeRecord {
-        guard let state = await state(), let leader = state.leader, let record = state.nodes[leader] else {
-            throw .noLeader
-        }
+        guard let state = await state(), let leader = state.leader, leader != membership.identity.node,
+            let record = state.nodes[leader]
+        else { throw .noLeader }
         do {
             return try await membership.peers.post(admission, to: InternalPath.admissions, of: record)
         } catch let error as PeerError {

@@ -16,6 +16,7 @@ import TLS
 /// left before that is cleared away by the next one.
 extension Manager {
     func createCluster(_ request: BootstrapRequest) async throws(PlanError) {
+        await waitUntilResumed()
         try refuseUnlessIdle()
         let name = try ClusterName.check(request.cluster?.name ?? "")
         let email = request.credentials?.username ?? ""
@@ -35,6 +36,7 @@ extension Manager {
     }
 
     func joinCluster(_ request: BootstrapRequest) async throws(PlanError) {
+        await waitUntilResumed()
         try refuseUnlessIdle()
         guard let address = request.cluster?.nodes?.first, !address.isEmpty else {
             throw PlanError(
@@ -51,9 +53,20 @@ extension Manager {
         }
     }
 
+    /// A manager that has just started does not know yet whether it is in a cluster. It does soon; past the bound the
+    /// caller is told "busy".
+    func waitUntilResumed() async {
+        let deadline = ContinuousClock.now + .seconds(10)
+        while phase.isResuming, ContinuousClock.now < deadline, !Task.isCancelled {
+            try? await Task.sleep(for: .milliseconds(10))
+        }
+    }
+
     private func refuseUnlessIdle() throws(PlanError) {
         switch phase {
-        case .idle, .failed: return
+        case .idle: return
+        case .failed(let work, let error, _):
+            if work.kind == .resuming { throw error }
         case .working:
             throw PlanError(code: "busy", status: 409, message: "This node is being bootstrapped already; see GET /v1/bootstrap.")
         case .member(let membership, _):
@@ -79,6 +92,8 @@ extension Manager {
 
     private func fail(_ work: BootstrapWork, _ error: any Error) async {
         logger.error("bootstrap failed", metadata: ["state": "\(work.state)", "error": "\(error)"])
+        // Past this file the node is a member, and what is left to do is what every start of the manager does.
+        if FileManager.default.fileExists(atPath: paths.identity) { return await resume() }
         try? await clearUnfinishedAttempt()
         phase = .failed(work, BootstrapFailure.translate(error), endedAt: now())
     }

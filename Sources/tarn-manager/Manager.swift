@@ -24,6 +24,10 @@ actor Manager: Service {
         case working(BootstrapWork)
         case failed(BootstrapWork, PlanError, endedAt: WallTime)
         case member(Membership, since: BootstrapWork?)
+
+        var isResuming: Bool {
+            if case .working(let work) = self { work.kind == .resuming } else { false }
+        }
     }
 
     /// IPv4 that others reach this node by.
@@ -36,11 +40,15 @@ actor Manager: Service {
     /// What new connections to the API are served with; changes when the node gets its certificate.
     nonisolated let serverTLS: ServerTLS
     let bootstrapSecret: String
-    var phase = Phase.idle
+    /// What the node is, is looked up before anything may be made of it: see `resume`.
+    var phase: Phase
+    /// What runs while the node is a member.
+    var memberWork: Task<Void, Never>?
 
     init(settings: NodeSettings, logger: Logger) throws {
         ownAddress = try settings.requiredAddress
         self.logger = logger
+        phase = .working(BootstrapWork(kind: .resuming, startedAt: Self.now()))
         paths = settings.paths
         // The control path waits far more than it computes; two threads keep one slow answer from holding up the rest.
         group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
@@ -68,6 +76,10 @@ actor Manager: Service {
             }
             group.addTask { await self.resume() }
             group.addTask {
+                await Self.untilCancelled()
+                await self.stopMember()
+            }
+            group.addTask {
                 try await server.run(
                     address: self.ownAddress, port: Peers.port, tls: { self.serverTLS.current },
                     group: self.group, logger: self.logger
@@ -76,25 +88,38 @@ actor Manager: Service {
         }
     }
 
+    private static func untilCancelled() async {
+        let (never, _) = AsyncStream.makeStream(of: Never.self)
+        for await _ in never {}
+    }
+
     /// Takes up the membership that the node remembers; an attempt at one that never ended is cleared away, so that
-    /// the next one starts clean.
-    private func resume() async {
-        do {
-            if let identity = try NodeIdentity.load(path: paths.identity) {
-                let keys = try NodeKeys.load(directory: paths.pki)
-                try await becomeMember(identity, keys: keys, work: nil)
-            } else {
-                try await clearUnfinishedAttempt()
+    /// the next one starts clean. Until then nobody may begin one: it would lose its files to this.
+    func resume() async {
+        let work = BootstrapWork(kind: .resuming, startedAt: now())
+        while !Task.isCancelled {
+            do {
+                if let identity = try NodeIdentity.load(path: paths.identity) {
+                    let keys = try NodeKeys.load(directory: paths.pki)
+                    try await becomeMember(identity, keys: keys, work: nil)
+                } else {
+                    try await clearUnfinishedAttempt()
+                    phase = .idle
+                }
+                return
+            } catch {
+                logger.critical("the node's membership can't be taken up", metadata: ["error": "\(error)"])
+                phase = .failed(
+                    work, PlanError(code: "internal_error", status: 500, message: "\(error)"), endedAt: now())
+                // The watchdog may be the one that is late; it starts within a second or two.
+                try? await Task.sleep(for: .seconds(1))
             }
-        } catch {
-            logger.critical("the node's membership can't be taken up", metadata: ["error": "\(error)"])
-            phase = .failed(
-                BootstrapWork(kind: .resuming, startedAt: now()),
-                PlanError(code: "internal_error", status: 500, message: "\(error)"), endedAt: now())
         }
     }
 
-    nonisolated func now() -> WallTime {
+    nonisolated func now() -> WallTime { Self.now() }
+
+    private static func now() -> WallTime {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
         return WallTime(milliseconds: Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000)

@@ -25,7 +25,6 @@ extension Manager {
     func becomeMember(_ identity: NodeIdentity, keys: NodeKeys, work: BootstrapWork?) async throws {
         serverTLS.replace(
             by: try TLSContext.server(identity: keys.identity, clientAuthority: keys.authorityPEM))
-        if identity.voterAddresses.contains(ownAddress) { try await startStoreAgain(identity) }
         let (store, client) = try openStore(identity, keys: keys)
         let membership = Membership(
             identity: identity,
@@ -36,17 +35,21 @@ extension Manager {
                 proxy: proxy, group: group, logger: logger))
         phase = .member(membership, since: work)
         logger.info("member of a cluster", metadata: ["node": "\(identity.node)", "cluster": "\(identity.clusterName)"])
-        Task { await run(membership) }
-        await waitForState(of: membership)
+        memberWork = Task { await run(membership) }
     }
 
-    /// A client that calls right after "completed" should find the cluster, not an empty copy of it.
-    private func waitForState(of membership: Membership) async {
-        for await _ in await membership.member.follower.states() { return }
+    /// Ends the member's work, at the latest after `farewell`: leases go back, so that others needn't wait for them.
+    func stopMember() async {
+        guard let memberWork else { return }
+        memberWork.cancel()
+        _ = await bounded(until: .now + Self.farewell) { await memberWork.value }
     }
+
+    private static let farewell = Duration.milliseconds(1500)
 
     private func run(_ membership: Membership) async {
         await withDiscardingTaskGroup { group in
+            group.addTask { await self.startStoreAgain(membership.identity) }
             group.addTask { await membership.agent.run() }
             group.addTask { await self.reportShardExits(of: membership) }
             group.addTask {
@@ -151,10 +154,19 @@ extension Manager {
         return (EtcdStore(client: client, endpoints: endpoints, preferring: own, name: name, logger: logger), client)
     }
 
-    private func startStoreAgain(_ identity: NodeIdentity) async throws {
-        // With data there, etcd reads its membership from it; the initial cluster is only a formality.
-        try await startStore(
-            node: identity.node, initialCluster: [identity.node: ownAddress], isNew: false)
+    /// Until it is done: after a restart of the machine the watchdog may be later than we are.
+    private func startStoreAgain(_ identity: NodeIdentity) async {
+        guard identity.voterAddresses.contains(ownAddress) else { return }
+        while !Task.isCancelled {
+            do {
+                // With data there, etcd reads its membership from it; the initial cluster is only a formality.
+                return try await startStore(
+                    node: identity.node, initialCluster: [identity.node: ownAddress], isNew: false)
+            } catch {
+                logger.warning("could not start the store, trying again", metadata: ["error": "\(error)"])
+                try? await Task.sleep(for: .seconds(1))
+            }
+        }
     }
 
     /// Idempotent: a member that runs already is left as it is.

@@ -8,6 +8,8 @@ struct RouteTests {
         #expect(RouteTable.match(.get, "/v1/bdbs/7")?.path == "/v1/bdbs/{uid}")
         #expect(RouteTable.match(.get, "/v1/nodes/status")?.path == "/v1/nodes/status")
         #expect(RouteTable.match(.get, "/v1/actions/bdb/7")?.path == "/v1/actions/bdb/{uid}")
+        #expect(RouteTable.route(.get, pattern: "/v1/bdbs/:id")?.path == "/v1/bdbs/{uid}")
+        #expect(RouteTable.route(.get, pattern: "/v1/bdbs/7") == nil)
         #expect(RouteTable.match(.post, "/v1/bdbs/7") == nil)
         #expect(RouteTable.match(.get, "/v1/nothing") == nil)
         #expect(RouteTable.methods(of: "/v1/bdbs/7") == [.get, .put, .delete])

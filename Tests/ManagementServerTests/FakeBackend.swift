@@ -1,0 +1,140 @@
+import ClusterModel
+import ClusterStore
+import HTTPTransport
+import ManagementAPI
+import ManagementServer
+import ManagerCore
+import ManagerService
+import Primitives
+import Synchronization
+
+/// The manager's deciding parts, real, without machines under them.
+final class FakeBackend: ManagementBackend {
+    struct World: Sendable {
+        var now = ServerFixture.start
+        var actions = 0
+        var bootstraps: [BootstrapRequest] = []
+        var forwarded: [HTTPClientRequest] = []
+        /// What the leader answers; nil: this node leads.
+        var leader: HTTPClientResponse?
+        var commands: [[String]] = []
+    }
+
+    let world = Mutex(World())
+    private let isMember: Bool
+    private let store: InMemoryStore
+    private let member: ClusterMember
+
+    init(store: InMemoryStore, isMember: Bool) {
+        self.store = store
+        self.isMember = isMember
+        member = ClusterMember(node: NodeID(1), store: store, now: { ServerFixture.start }, logger: ServerFixture.quiet)
+    }
+
+    func run() async {
+        guard isMember else { return }
+        await member.run(probe: { _, _, epoch, _ in .applied(epoch) }, onState: { _ in })
+    }
+
+    func untilReady() async {
+        guard isMember else { return }
+        for await state in await member.follower.states() where state.leader != nil { break }
+        while await member.leadership.current == nil { await Task.yield() }
+    }
+
+    /// Returns when the state is so.
+    func until(_ condition: (ClusterState) -> Bool) async {
+        for await state in await member.follower.states() where condition(state) { return }
+    }
+
+    func state() async -> ClusterState? { isMember ? await member.follower.current : nil }
+    func ownNode() async -> NodeID? { isMember ? NodeID(1) : nil }
+    func bootstrapSecret() async -> String { "open sesame" }
+
+    func bootstrapStatus() async -> BootstrapObject {
+        BootstrapObject(
+            status: .init(state: isMember ? "completed" : "idle"),
+            localNode: LocalNodeObject(
+                uid: nil, addresses: [], architecture: "x86_64", cores: 2, totalMemoryBytes: 8 << 30, uptimeSeconds: 1,
+                softwareVersion: "0.1.0", operatingSystem: "Debian 12", hostname: "host"))
+    }
+
+    func createCluster(_ request: BootstrapRequest) async throws(PlanError) {
+        world.withLock { $0.bootstraps.append(request) }
+    }
+
+    func joinCluster(_ request: BootstrapRequest) async throws(PlanError) {
+        world.withLock { $0.bootstraps.append(request) }
+    }
+
+    func edit(
+        _ decide: @escaping @Sendable (ClusterState) throws(PlanError) -> Plan?
+    ) async throws(PlanError) -> (plan: Plan?, revision: Int64) {
+        do {
+            return try await member.editor.edit(decide)
+        } catch {
+            if case .refused(let refusal) = error { throw refusal }
+            throw PlanError(code: "no_leader", status: 503, message: "\(error)")
+        }
+    }
+
+    func fresh() -> Fresh {
+        let number = world.withLock { world in
+            world.actions += 1
+            return world.actions
+        }
+        return Fresh(
+            action: ActionID("action-\(number)"), secrets: ShardSecrets(manager: "m", proxy: "p", replica: "r"))
+    }
+
+    func now() -> WallTime { world.withLock(\.now) }
+
+    func forwardToLeader(_ request: HTTPClientRequest) async throws(PlanError) -> HTTPClientResponse? {
+        world.withLock { world in
+            world.forwarded.append(request)
+            return world.leader
+        }
+    }
+
+    func wait(for revision: Int64) async {}
+
+    func progress(of database: DatabaseID, epoch: Epoch, within: Duration) async -> ProgressObject {
+        ProgressObject(state: .applied, epoch: epoch, message: "")
+    }
+
+    func localShardReports() async -> [ShardReportObject] { [] }
+
+    func shardReports() async -> [ShardID: ShardReportObject] {
+        let shards = await state()?.databases.values.flatMap { database in
+            database.shards.map { shard in
+                ShardReportObject(
+                    shard: shard.id, database: database.id, role: shard.role, state: "ok", pid: 1,
+                    usedMemory: .zero, keys: 0, isLinkUp: true, replicationOffset: 0)
+            }
+        }
+        return Dictionary((shards ?? []).map { ($0.shard, $0) }) { first, _ in first }
+    }
+
+    func localNodeReport() async -> NodeReportObject {
+        NodeReportObject(freeMemory: .gigabytes(4), uptimeSeconds: 1, softwareVersion: "0.1.0")
+    }
+
+    func nodeReports() async -> [NodeID: NodeReportObject] { [NodeID(1): await localNodeReport()] }
+
+    func admit(_ request: JoinRequestObject, exporter: [UInt8]) async throws(PlanError) -> JoinAnswerObject {
+        throw PlanError(code: "token_unknown", status: 401, message: "no token")
+    }
+
+    func admitAsLeader(_ admission: AdmissionObject) async throws(PlanError) -> NodeRecord {
+        throw PlanError(code: "token_unknown", status: 403, message: "no token")
+    }
+
+    func shardExited(_ notice: ShardExitObject) async throws(PlanError) {}
+    func tokenKey() async -> [UInt8] { Array("a key".utf8) }
+    func reachesLeader() async -> Bool { await member.leadership.current != nil }
+
+    func run(_ command: [String], on database: DatabaseConfiguration) async throws(PlanError) -> JSONValue {
+        world.withLock { $0.commands.append(command) }
+        return .string("PONG")
+    }
+}
