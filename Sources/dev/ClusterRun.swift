@@ -64,10 +64,11 @@ struct ClusterRun {
         }
         let run = DataRun(endpoint: demo.endpoint, directory: cluster.directory)
         let isLoaded = Files.exists(cluster.completion.path)
-        if isLoaded, try run.isThere() {
+        let data = try SampleData.load()
+        if isLoaded, try run.isThere(data) {
             Console.step("the sample data is there")
         } else {
-            try run.run()
+            try run.run(data)
         }
     }
 }

@@ -8,8 +8,7 @@ struct DataRun {
     private static let batch = 100
 
     /// - Throws: ``Failure`` at the first error, or when a value does not come back as it went in.
-    func run() throws {
-        let data = try SampleData.load()
+    func run(_ data: SampleData) throws {
         let counts = data.counts
         Console.step("loading \(counts.strings) strings, \(counts.hashes) hashes, \(counts.sets) sets with redis-cli")
         try load(data)
@@ -17,8 +16,7 @@ struct DataRun {
     }
 
     /// Whether data loaded earlier is still there, by a sample: memory does not survive every kind of repair.
-    func isThere() throws -> Bool {
-        let data = try SampleData.load()
+    func isThere(_ data: SampleData) throws -> Bool {
         let client = try RESPClient(host: endpoint.host, port: endpoint.port, password: endpoint.password)
         let step = max(1, data.entries.count / 200)
         let sample = stride(from: 0, to: data.entries.count, by: step).map { data.entries[$0] }

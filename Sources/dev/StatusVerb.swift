@@ -19,6 +19,9 @@ struct StatusVerb {
             Console.out(
                 "node \(node)  \(cluster.address(node))  \(shown.isEmpty ? "stopped" : shown.joined(separator: "  "))")
         }
+        guard cluster.stoppedNodes != cluster.nodes else {
+            return Console.out("nothing runs; `swift run dev up` starts it again")
+        }
         Console.out(try cluster.client.run("status"))
     }
 }
