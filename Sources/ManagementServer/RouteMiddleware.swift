@@ -44,7 +44,8 @@ struct PermissionMiddleware: RouterMiddleware {
         case .anybody: throw .badCredentials
         case .node:
             throw PlanError(
-                code: "access_denied", status: 403, message: "A node's certificate is for /internal/v1/: send credentials.")
+                code: "access_denied", status: 403,
+                message: "A node's certificate is for /internal/v1/ only: send credentials.")
         case .user(let email, let role):
             guard let permission = route.permission, !AccessPolicy.allows(role: role, permission: permission) else {
                 return

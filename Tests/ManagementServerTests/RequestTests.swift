@@ -46,7 +46,7 @@ import Testing
                 ("POST", "/v1/bdbs", #"{"memory_size":104857600}"#, 406, "missing_db_name", "name"),
                 ("POST", "/v1/bdbs", #"{"name":"two","memory_size":1}"#, 406, "invalid_memory_size", ""),
                 ("POST", "/v1/bdbs", #"{"name":"one","memory_size":104857600}"#, 409, "name_violation", "one"),
-                ("POST", "/v1/bdbs", #"{"name":"two","memory_size":104857600,"bigstore":true}"#, 501, "not_supported", "bigstore"),
+                ("POST", "/v1/bdbs", #"{"name":"b","memory_size":2000000,"bigstore":true}"#, 501, "not_supported", ""),
                 ("POST", "/v1/bootstrap/recover_cluster", "", 501, "not_supported", ""),
                 ("POST", "/v1/bdbs", large, 413, "too_large", "1 MiB"),
             ]
@@ -93,8 +93,8 @@ import Testing
             let body = #"{"name":"one","memory_size":104857600}"#
             fixture.backend.world.withLock {
                 $0.leader = HTTPClientResponse(
-                    status: 409, headers: [("content-type", "application/json")], body: Array(#"{"error_code":"busy"}"#.utf8),
-                    peer: nil)
+                    status: 409, headers: [("content-type", "application/json")],
+                    body: Array(#"{"error_code":"busy"}"#.utf8), peer: nil)
             }
             let answer = try await client.call("POST", "/v1/bdbs?dry_run", body)
             #expect((answer.status, answer.text("error_code")) == (409, "busy"))

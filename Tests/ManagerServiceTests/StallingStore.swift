@@ -55,9 +55,18 @@ final class StallingStore: ClusterStore {
     }
 
     func snapshot(prefix: String) async throws(StoreError) -> StoreSnapshot { try await base.snapshot(prefix: prefix) }
-    func revoke(_ lease: StoreLease) async throws(StoreError) { try await base.revoke(lease) }
+
+    /// Who can't renew a lease can't give it back either.
+    func revoke(_ lease: StoreLease) async throws(StoreError) {
+        let isAway = faults.withLock { $0.stallsRenewals || $0.refusesRenewals }
+        if isAway { throw StoreError(.unavailable, "refused by the test") }
+        try await base.revoke(lease)
+    }
+
     func members() async throws(StoreError) -> [StoreMember] { try await base.members() }
-    func addLearner(peerURL: String) async throws(StoreError) -> StoreMember { try await base.addLearner(peerURL: peerURL) }
+    func addLearner(peerURL: String) async throws(StoreError) -> StoreMember {
+        try await base.addLearner(peerURL: peerURL)
+    }
     func promote(member id: UInt64) async throws(StoreError) { try await base.promote(member: id) }
     func remove(member id: UInt64) async throws(StoreError) { try await base.remove(member: id) }
 }
