@@ -5,8 +5,7 @@ struct FormatVerb {
     func run() throws {
         let root = try Workspace.find().root
         try Command(
-            "swift", "format", "--in-place", "--parallel", "--recursive", "\(root)/Package.swift", "\(root)/Sources",
-            "\(root)/Tests"
+            "swift", "format", "--in-place", "--parallel", "--recursive", "\(root)/Sources", "\(root)/Tests"
         ).outputOrFail()
     }
 }
