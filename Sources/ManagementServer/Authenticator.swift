@@ -5,6 +5,7 @@ import HTTPTypes
 import Hummingbird
 import ManagementAPI
 import ManagerCore
+import NIOPosix
 import Primitives
 import Synchronization
 import TLS
@@ -41,26 +42,32 @@ final class Authenticator: Sendable {
         return state.nodes[NodeID(number)] == nil ? .anybody : .node
     }
 
-    private func user(_ header: String) async throws(PlanError) -> Caller {
+    private func user(_ header: String) async throws -> Caller {
         guard let state = await backend.state() else { return .anybody }
         if let credentials = BasicCredentials(header: header) {
-            return try check(credentials, in: state)
+            return try await check(credentials, in: state)
         }
-        guard let token = AccessToken(header: header) else { throw .badCredentials }
+        guard let token = AccessToken(header: header) else { throw PlanError.badCredentials }
         let key = await backend.tokenKey()
         let seconds = backend.now().milliseconds / 1000
         guard let email = token.verifiedSubject(now: seconds, hmac: { Crypto.hmacSHA256(key: key, message: $0) }),
             let user = state.user(email: email)
-        else { throw .badCredentials }
+        else { throw PlanError.badCredentials }
         return .user(email: user.email, role: user.role)
     }
 
-    private func check(_ credentials: BasicCredentials, in state: ClusterState) throws(PlanError) -> Caller {
+    /// On threads for blocking work: a flood of logins on the few that run everything else would keep a leader from
+    /// renewing its lease.
+    private static func aside<Result: Sendable>(_ work: @escaping @Sendable () -> Result) async throws -> Result {
+        try await NIOThreadPool.singleton.runIfActive(work)
+    }
+
+    private func check(_ credentials: BasicCredentials, in state: ClusterState) async throws -> Caller {
         let now = backend.now()
         guard let user = state.user(email: credentials.username) else {
             // The same work as for a known user, so that time tells nobody which names exist.
-            _ = PasswordHash.make(credentials.password)
-            throw .badCredentials
+            _ = try await Self.aside { PasswordHash.make(credentials.password) }
+            throw PlanError.badCredentials
         }
         guard !memory.withLock({ $0.lockouts.isLocked(user.email, now: now) }) else {
             throw PlanError(
@@ -71,9 +78,10 @@ final class Authenticator: Sendable {
         if memory.withLock({ $0.verified[digest] == user.passwordHash }) {
             return .user(email: user.email, role: user.role)
         }
-        guard PasswordHash.verify(credentials.password, against: user.passwordHash) else {
+        let isRight = try await Self.aside { PasswordHash.verify(credentials.password, against: user.passwordHash) }
+        guard isRight else {
             memory.withLock { $0.lockouts.failed(user.email, now: now) }
-            throw .badCredentials
+            throw PlanError.badCredentials
         }
         memory.withLock { memory in
             memory.lockouts.succeeded(user.email)

@@ -7,7 +7,7 @@ import Testing
 @testable import ManagementServer
 
 /// Who gets in, and how far.
-@Suite struct AccessTests {
+@Suite(.serialized) struct AccessTests {
     @Test func theTableAndTheRouterHaveTheSameOperations() async throws {
         let routes = ManagementServer(backend: try await ServerFixture(isMember: false).backend).router().routes
         func nameless(_ path: String) -> String {

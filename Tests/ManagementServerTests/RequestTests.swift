@@ -5,7 +5,7 @@ import Primitives
 import Testing
 
 /// What requests and answers look like.
-@Suite struct RequestTests {
+@Suite(.serialized) struct RequestTests {
     @Test func aDatabaseComesChangesAndGoes() async throws {
         let fixture = try await ServerFixture()
         try await fixture.serving { client in
