@@ -28,6 +28,8 @@ package struct Bootstrapper: Sendable {
 
     /// How long the manager is waited for before anything is asked: it may just be starting.
     private static let managerLimit = Duration.seconds(20)
+    /// From a new certificate in use to the same in its file.
+    private static let trustLimit = Duration.seconds(3)
 
     private let node: LocalNode
     private let group: any EventLoopGroup
@@ -43,9 +45,9 @@ package struct Bootstrapper: Sendable {
     ///   - attempt: names what is being tried. When an earlier call of the same name was killed before it saw the end,
     ///     finding the work done is success; else a node that is in a cluster already is a refusal.
     ///   - progress: gets every new state.
-    ///   - remember: called when the work is done and before the attempt counts as seen to its end.
+    ///   - report: called when the work is done and before the attempt counts as seen to its end.
     package func run(
-        _ request: BootstrapRequest, attempt: String, progress: (String) -> Void, remember: () -> Void
+        _ request: BootstrapRequest, attempt: String, progress: (String) -> Void, report: (Outcome) -> Void
     ) async throws(ClientFailure) -> Outcome {
         let action = request.action ?? ""
         let secret = try await waitForManager()
@@ -58,17 +60,19 @@ package struct Bootstrapper: Sendable {
             progress("another bootstrap is under way; waiting for it")
         } catch where error.code == "already_joined" && isSecondTry {
             let uid = try await state(secret).local_node_info?.uid
-            remember()
-            forgetAttempt()
-            return Outcome(nodeUID: uid, wasDone: true)
+            return finish(Outcome(nodeUID: uid, wasDone: true), report)
         } catch {
             if error.kind != .unreachable { forgetAttempt() }
             throw error
         }
         let answer = try await follow(secret, progress)
-        remember()
+        return finish(Outcome(nodeUID: answer.local_node_info?.uid, wasDone: false), report)
+    }
+
+    private func finish(_ outcome: Outcome, _ report: (Outcome) -> Void) -> Outcome {
+        report(outcome)
         forgetAttempt()
-        return Outcome(nodeUID: answer.local_node_info?.uid, wasDone: false)
+        return outcome
     }
 
     private func forgetAttempt() {
@@ -102,6 +106,11 @@ package struct Bootstrapper: Sendable {
                 if status.state != shown { progress(status.state) }
                 shown = status.state
                 if status.state == "completed" { return answer }
+                if status.state == "idle" {
+                    throw ClientFailure(
+                        .refused, "interrupted",
+                        "the node's manager was restarted in the middle and cleared away what it had begun: try again")
+                }
                 if status.state == "error" {
                     forgetAttempt()
                     throw ClientFailure(.refused, status.error_code ?? "error", status.error_details ?? "no reason given")
@@ -122,8 +131,24 @@ package struct Bootstrapper: Sendable {
         return try APIClient.decode(encoded)
     }
 
-    /// One call under each of the trusts that may be right at this moment.
+    /// One call, under the trust that is right at this moment: the node gets its certificate in the middle of a
+    /// bootstrap, and for an instant shows one that is in no file yet. An untrusted server has been sent nothing.
     private func call(
+        _ method: String, _ path: String, secret: String, body: (some Encodable & Sendable)?
+    ) async throws(ClientFailure) -> JSONValue {
+        var polling = Polling(limit: Self.trustLimit)
+        while true {
+            do throws(ClientFailure) {
+                return try await callOnce(method, path, secret: secret, body: body)
+            } catch {
+                guard error.code == "untrusted", !polling.isOver else { throw error }
+            }
+            await polling.wait()
+        }
+    }
+
+    /// Tries each of the trusts that the node's files give.
+    private func callOnce(
         _ method: String, _ path: String, secret: String, body: (some Encodable & Sendable)?
     ) async throws(ClientFailure) -> JSONValue {
         var last = ClientFailure(

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Glibc
 import HTTPTransport
 import ManagementAPI
 import ManagementClient
@@ -53,16 +54,20 @@ struct ClusterCreateCommand: AsyncParsableCommand {
         try await APICommand.reporting(json: output.json) {
             let node = try LocalNode.installed(under: prefix)
             let (password, file) = try givenPassword()
-            var config: String?
-            let outcome = try await LocalBootstrap(node: node, timeout: timeout).run(
+            try await LocalBootstrap(node: node, timeout: timeout).run(
                 .create(name: name, email: admin, password: password), attempt: "create \(name) \(admin)"
-            ) {
-                if !noConfig { config = remember(node, password: password, file: file) }
+            ) { outcome in
+                let config = noConfig ? nil : remember(node, password: password, file: file)
+                report(outcome, node, config: config)
             }
-            if output.json {
-                let summary = Summary(name: name, url: url ?? node.url, node_uid: outcome.nodeUID, config: config)
-                return try LocalCommand.printJSON(summary)
-            }
+        }
+    }
+
+    private func report(_ outcome: Bootstrapper.Outcome, _ node: LocalNode, config: String?) {
+        if output.json {
+            let summary = Summary(name: name, url: url ?? node.url, node_uid: outcome.nodeUID, config: config)
+            try? LocalCommand.printJSON(summary)
+        } else {
             print("Cluster \(name) is up; its API: \(url ?? node.url)")
             if let config { print("Remembered in \(config); try: tarn status") }
         }
@@ -138,11 +143,16 @@ struct ClusterJoinCommand: AsyncParsableCommand {
             let text = try token ?? ClientConfiguration.password(inFile: LocalCommand.absolute(tokenFile ?? ""))
             // Of the token only the part that is no secret names the attempt.
             let id = text.split(separator: ".").dropFirst().first ?? ""
-            let outcome = try await LocalBootstrap(node: node, timeout: timeout).run(
-                .join(addresses: [address], token: text), attempt: "join \(id)")
-            if output.json {
-                return try LocalCommand.printJSON(Summary(node_uid: outcome.nodeUID, address: node.address))
-            }
+            try await LocalBootstrap(node: node, timeout: timeout).run(
+                .join(addresses: [address], token: text), attempt: "join \(id)"
+            ) { report($0, node) }
+        }
+    }
+
+    private func report(_ outcome: Bootstrapper.Outcome, _ node: LocalNode) {
+        if output.json {
+            try? LocalCommand.printJSON(Summary(node_uid: outcome.nodeUID, address: node.address))
+        } else {
             let uid = outcome.nodeUID.map { "node:\($0) " } ?? ""
             print("\(uid)(\(node.address)) is in the cluster of \(address)")
         }
@@ -189,14 +199,20 @@ struct LocalBootstrap {
     let node: LocalNode
     let timeout: Span
 
+    /// - Parameter report: Prints the outcome. Until that has left this process an attempt isn't seen to its end.
     func run(
-        _ request: BootstrapRequest, attempt: String, remember: () -> Void = {}
-    ) async throws -> Bootstrapper.Outcome {
+        _ request: BootstrapRequest, attempt: String, report: (Bootstrapper.Outcome) -> Void
+    ) async throws {
         let line = ProgressLine()
         defer { line.clear() }
         let bootstrapper = Bootstrapper(
             node: node, group: MultiThreadedEventLoopGroup.singleton, limit: timeout.duration)
-        return try await bootstrapper.run(
-            request, attempt: attempt, progress: { line.show("node \(node.address): \($0)") }, remember: remember)
+        _ = try await bootstrapper.run(
+            request, attempt: attempt, progress: { line.show("node \(node.address): \($0)") },
+            report: { outcome in
+                line.clear()
+                report(outcome)
+                fflush(nil)
+            })
     }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Glibc
 import ManagementAPI
 import ManagementClient
 import Primitives
@@ -115,6 +116,8 @@ struct DatabaseCreateCommand: AsyncParsableCommand {
                 if [.refused, .usage, .unauthorized].contains(failure.kind) { unfinished.forget() }
                 throw failure
             }
+            // Killed before the answer has left, it has told nobody.
+            fflush(nil)
             unfinished.forget()
         }
     }
