@@ -1,6 +1,7 @@
 package import RESP
 
-/// A request that went to several shards, or whose reply the proxy has to change: collects the parts, then makes one reply.
+/// A request that went to several shards, or whose reply the proxy has to change: collects the parts, then makes
+/// one reply.
 package final class Gather {
     package enum Merge {
         /// Element `i` comes from the next element of part `owners[i]`.

@@ -2,8 +2,8 @@ package import RESP
 
 /// Requests that a shard declined for what it is at the moment: a replica, or one that is still loading.
 ///
-/// Such an answer says that the request was not executed, so it may be sent again: to the same shard a little later, or to
-/// the one that the next routes name. A client then sees a pause instead of an error during a failover.
+/// Such an answer says that the request was not executed, so it may be sent again: to the same shard a little later,
+/// or to the one that the next routes name. A client then sees a pause instead of an error during a failover.
 package struct Refusals {
     package private(set) var requests: [Pending] = []
     package private(set) var bytes: [UInt8] = []

@@ -12,8 +12,8 @@ package struct SequenceWindow {
 
 /// Replies of one session that came before their turn.
 ///
-/// A slot first borrows the bytes in the read arena; ``settle(from:)`` copies what still waits when the arena is about to be
-/// reused. Most replies find their turn within the same loop turn and are never copied.
+/// A slot first borrows the bytes in the read arena; ``settle(from:)`` copies what still waits when the arena is
+/// about to be reused. Most replies find their turn within the same loop turn and are never copied.
 package struct ReplyRing {
     package enum State: UInt8 { case empty, borrowed, owned, growing }
 

@@ -19,8 +19,8 @@ package struct NodeCredentials: Sendable {
 
 /// Mutual TLS to shards on other nodes, right on the sockets of one loop.
 ///
-/// The files are read again for a new connection when they changed, so a rotated certificate needs no restart; connections
-/// that are open go on with the old one.
+/// The files are read again for a new connection when they changed, so a rotated certificate needs no restart;
+/// connections that are open go on with the old one.
 struct UpstreamTLS {
     enum Handshake { case done, again, failed(String) }
 
@@ -103,7 +103,7 @@ struct UpstreamTLS {
             && SSL_CTX_use_PrivateKey_file(context, credentials.key, SSL_FILETYPE_PEM) == 1
             && SSL_CTX_load_verify_locations(context, credentials.authority, nil) == 1
         guard isComplete else {
-            log("can't read the node's certificate, key or authority in \(credentials.certificate): \(Self.lastError())")
+            log("can't read the node's TLS files near \(credentials.certificate): \(Self.lastError())")
             SSL_CTX_free(context)
             return nil
         }

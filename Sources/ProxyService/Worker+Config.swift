@@ -6,8 +6,7 @@ extension Worker {
     /// CONFIG GET, answered by the first shard: all have the same settings. The rest of CONFIG is refused.
     mutating func config(_ session: SessionPointer, _ arguments: [ByteSpan]) -> Step {
         guard arguments[1].isWord("get"), arguments.count >= 3 else {
-            return reject(
-                session, "NOPERM this user has no permissions to run the 'config|\(arguments[1].text.lowercased())' command")
+            return rejectPermission(session, "config|\(arguments[1].text.lowercased())")
         }
         let routes = session.pointee.database.pointee.table.routes
         let own = [
@@ -24,8 +23,7 @@ extension Worker {
 
     mutating func accessControl(_ session: SessionPointer, _ arguments: [ByteSpan]) -> Step {
         guard arguments[1].isWord("whoami") else {
-            return reject(
-                session, "NOPERM this user has no permissions to run the 'acl|\(arguments[1].text.lowercased())' command")
+            return rejectPermission(session, "acl|\(arguments[1].text.lowercased())")
         }
         answer(session, Array("$7\r\ndefault\r\n".utf8))
         return .next

@@ -28,9 +28,7 @@ extension Worker {
         case .slowlog where name.isWord("get"): return fanOut(session, bytes, command, .slowlog, isWrite: false)
         case .slowlog where name.isWord("reset"): return fanOut(session, bytes, command, .allOK, isWrite: false)
         default:
-            return reject(
-                session,
-                "NOPERM this user has no permissions to run the '\(info.name)|\(name.text.lowercased())' command")
+            return rejectPermission(session, "\(info.name)|\(name.text.lowercased())")
         }
     }
 

@@ -52,8 +52,8 @@ extension Worker {
         }
     }
 
-    /// New requests go by the new table at once. Upstreams of shards that stay are kept; the others finish what they were
-    /// asked, and what was not sent yet moves to where it belongs now.
+    /// New requests go by the new table at once. Upstreams of shards that stay are kept; the others finish what they
+    /// were asked, and what was not sent yet moves to where it belongs now.
     private mutating func change(_ database: DatabasePointer, _ table: RouteTable) {
         let old = (0..<database.pointee.shardCount).map { database.pointee.shards[$0] }
         let arrays = makeShards(database, table, known: old)

@@ -46,6 +46,11 @@ extension Worker {
         return .next
     }
 
+    /// - Parameter name: As Redis prints it: `command` or `command|subcommand`.
+    mutating func rejectPermission(_ session: SessionPointer, _ name: String) -> Step {
+        reject(session, "NOPERM this user has no permissions to run the '\(name)' command")
+    }
+
     private mutating func dispatch(
         _ session: SessionPointer, _ bytes: Bytes, _ command: ScannedCommand, _ info: CommandInfo
     ) -> Step {
@@ -77,7 +82,7 @@ extension Worker {
         case .wait: return wait(session, bytes, command)
         case .refused: return reject(session, Self.unknownText(bytes, command))
         case .notPermitted:
-            return reject(session, "NOPERM this user has no permissions to run the '\(info.name)' command")
+            return rejectPermission(session, info.name)
         case .unsupported: return reject(session, "ERR \(info.name) is not supported yet by this endpoint")
         case .auth, .hello, .ping, .echo, .quit, .select, .client, .commandInfo, .time, .config, .reset, .role, .acl,
             .lastsave, .readonly:

@@ -115,7 +115,8 @@ extension Worker {
         return "id=\(details.identifier) addr=\(details.address) "
             + "laddr=\(table.routes.listenHost ?? "?"):\(table.routes.port) fd=\(session.pointee.descriptor) "
             + "name=\(String(decoding: details.name, as: UTF8.self)) flags=\(flags) db=0 cmd=client user=default "
-            + "resp=\(session.pointee.usesRESP3 ? 3 : 2) lib-name=\(String(decoding: details.libraryName, as: UTF8.self)) "
+            + "resp=\(session.pointee.usesRESP3 ? 3 : 2) "
+            + "lib-name=\(String(decoding: details.libraryName, as: UTF8.self)) "
             + "lib-ver=\(String(decoding: details.libraryVersion, as: UTF8.self))"
     }
 }

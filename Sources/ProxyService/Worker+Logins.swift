@@ -88,8 +88,8 @@ extension Worker {
             return reject(
                 session,
                 "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH "
-                    + "<user> <pass> option can be used to authenticate the client and select the RESP protocol version "
-                    + "at the same time")
+                    + "<user> <pass> option can be used to authenticate the client and select the RESP protocol "
+                    + "version at the same time")
         }
         if asksVersion(session, usesRESP3) { return .parked }
         if let name { details(session).name = name }

@@ -44,7 +44,9 @@ extension Worker {
         pool.append(&upstream.pointee.output, stream)
         if upstream.pointee.isRetired { return reroute(upstream) }
         // A shard that dies may still accept for a moment; the tries must not be over by then.
-        if !again.requests.isEmpty { upstream.pointee.backoffMilliseconds = max(10, upstream.pointee.backoffMilliseconds) }
+        if !again.requests.isEmpty {
+            upstream.pointee.backoffMilliseconds = max(10, upstream.pointee.backoffMilliseconds)
+        }
         backOff(upstream)
     }
 

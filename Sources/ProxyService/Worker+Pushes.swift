@@ -8,8 +8,8 @@ import RESP
 ///      │                                                   ├─▶ client, pushes only between whole replies
 ///      └── SUBSCRIBE, probe ──▶ own upstream ── pushes ────┘
 /// ```
-/// The session keeps one upstream for each shard it ever subscribed at, until it ends. A probe (a PING that only the proxy
-/// sees) stands behind every (un)subscription: its answer tells that the confirmations, of which nobody knows
+/// The session keeps one upstream for each shard it ever subscribed at, until it ends. A probe (a PING that only the
+/// proxy sees) stands behind every (un)subscription: its answer tells that the confirmations, of which nobody knows
 /// the number, have all come, so what the client sends next can't overtake them.
 extension Worker {
     /// Pushes that may wait for the end of a reply.

@@ -200,7 +200,8 @@ extension Worker {
         // Replies that came before their turn count as delivered; one that is still arriving counts at its end.
         var sequence = session.pointee.sendSequence
         while sequence != session.pointee.nextSequence && session.pointee.ring.used > 0 {
-            if let slot = session.pointee.ring.slot(sequence), slot.pointee.state == .owned || slot.pointee.state == .borrowed {
+            let state = session.pointee.ring.slot(sequence)?.pointee.state
+            if state == .owned || state == .borrowed {
                 session.pointee.sendSequence &+= 1
             }
             sequence &+= 1

@@ -3,7 +3,8 @@ import Reactor
 
 /// Clients that stop in the middle of a request: they hold memory, or a lent upstream, for nothing.
 ///
-/// Idle clients are welcome for ever (TCP keep-alive finds the dead ones). There is a timer only while somebody is in the middle.
+/// Idle clients are welcome for ever (TCP keep-alive finds the dead ones). There is a timer only while somebody is in
+/// the middle.
 extension Worker {
     private static let sweepMilliseconds = 10_000
     /// Without a byte for this many sweeps, about a minute, the connection is closed.

@@ -6,8 +6,8 @@ import RESP
 /// All channels of a database live on its first shard, whatever proxy a client uses, so a message reaches every
 /// subscriber once. Channels of sharded publish/subscribe live on the shard of their slot.
 extension Worker {
-    /// Sent behind every UNSUBSCRIBE: its answer is an array while subscriptions are left and a plain string when none are,
-    /// which is how the proxy knows without counting.
+    /// Sent behind every UNSUBSCRIBE: its answer is an array while subscriptions are left and a plain string when none
+    /// are, which is how the proxy knows without counting.
     static let probe = Array("*2\r\n$4\r\nPING\r\n$10\r\ntarn-probe\r\n".utf8)
 
     mutating func subscribe(

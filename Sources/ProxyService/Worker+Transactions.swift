@@ -24,7 +24,7 @@ extension Worker {
             return local(session, ArgumentCursor.all(bytes, command), bytes, command, info)
         case .refused: return reject(session, Self.unknownText(bytes, command))
         case .notPermitted:
-            return reject(session, "NOPERM this user has no permissions to run the '\(info.name)' command")
+            return rejectPermission(session, info.name)
         case .key, .keys, .countedKeys, .streams, .storeOption, .mget, .mset, .countOfKeys, .object, .xgroup, .ping,
             .echo, .time, .anyShard, .firstShard:
             break
@@ -165,7 +165,6 @@ extension Worker {
     }
 
     /// Watches end with their connection: cheaper than another round trip, and certain.
-
     mutating func stopWatching(_ session: SessionPointer, _ details: SessionDetails) {
         details.slot = -1
         guard details.isWatching else { return }

@@ -5,7 +5,7 @@ import ProxyCore
 import RESP
 import Reactor
 
-/// Connections to shards: open, send, read.
+/// Connections to shards: open and send.
 extension Worker {
     private static let connectTimeoutMilliseconds = 3000
 
@@ -151,124 +151,5 @@ extension Worker {
     private mutating func transmit(_ upstream: UpstreamPointer, _ bytes: Bytes, _ count: Int) -> Int {
         if let connection = upstream.pointee.tls { return tls.write(connection, bytes, count) }
         return Sockets.send(upstream.pointee.descriptor, bytes, count)
-    }
-
-    // MARK: Reading
-
-    mutating func read(_ upstream: UpstreamPointer) {
-        while true {
-            let kept = upstream.pointee.rest.count
-            if Self.arenaBytes &- arenaUsed < Self.minimumReadBytes &+ kept {
-                flushSessions()
-                arenaUsed = 0
-            }
-            let buffer = arena + arenaUsed
-            if kept > 0 {
-                buffer.update(from: upstream.pointee.rest.first, count: kept)
-                pool.release(&upstream.pointee.rest)
-            }
-            let wanted = min(256 << 10, Self.arenaBytes &- arenaUsed &- kept)
-            let received: Int
-            if let connection = upstream.pointee.tls {
-                received = tls.read(connection, buffer + kept, wanted)
-            } else {
-                received = Sockets.receive(upstream.pointee.descriptor, buffer + kept, wanted)
-            }
-            if received <= 0 {
-                if kept > 0 { pool.append(&upstream.pointee.rest, buffer, kept) }
-                if received == 0 || received != Int(-EAGAIN) { lose(upstream) }
-                return
-            }
-            let filled = kept &+ received
-            arenaUsed &+= filled
-            let used = takeReplies(upstream, buffer, filled)
-            if upstream.pointee.isDead { return }
-            if used < filled { pool.append(&upstream.pointee.rest, buffer + used, filled &- used) }
-            if received < wanted && upstream.pointee.tls == nil { break }
-        }
-        if upstream.pointee.isRetired && upstream.pointee.pending.isEmpty { destroy(upstream) }
-    }
-
-    /// - Returns: How many bytes were used; the rest is half a reply of less than a chunk.
-    private mutating func takeReplies(_ upstream: UpstreamPointer, _ bytes: Bytes, _ count: Int) -> Int {
-        var index = 0
-        var answered = 0
-        defer { if upstream.pointee.isShared { forgetSent(upstream, answered) } }
-        if upstream.pointee.isStreamingReply {
-            index = continueReply(upstream, bytes, count)
-            if upstream.pointee.isStreamingReply { return index }
-        }
-        while index < count {
-            if upstream.pointee.pending.isEmpty {
-                return takePushes(upstream, bytes, index, count)
-            }
-            let length = replyLength(bytes + index, count &- index)
-            if length == 0 {
-                if count &- index < BufferPool.chunkBytes { break }
-                upstream.pointee.streamed = upstream.pointee.pending.removeFirst()
-                answered &+= Int(upstream.pointee.streamed.byteCount)
-                upstream.pointee.progress = ReplyProgress()
-                upstream.pointee.isStreamingReply = true
-                return index + continueReply(upstream, bytes + index, count &- index)
-            }
-            let pending = upstream.pointee.pending.removeFirst()
-            answered &+= Int(pending.byteCount)
-            if bytes[index] == UInt8(ascii: "-"), Refusals.isRefusal(bytes + index, length),
-                repeatLater(upstream, pending, answered: answered, bytes + index, length)
-            {
-                index &+= length
-                continue
-            }
-            if pending.kind == .session {
-                deliver(
-                    pending.target.unsafelyUnwrapped.assumingMemoryBound(to: Session.self), pending.sequence,
-                    bytes + index, length)
-            } else {
-                special(upstream, pending, bytes + index, length, isLast: true)
-                if upstream.pointee.isDead || upstream.pointee.descriptor < 0 { return count }
-            }
-            index &+= length
-        }
-        return index
-    }
-
-    private mutating func continueReply(_ upstream: UpstreamPointer, _ bytes: Bytes, _ count: Int) -> Int {
-        let step = upstream.pointee.progress.advance(bytes, count)
-        let pending = upstream.pointee.streamed
-        if step.isComplete { upstream.pointee.isStreamingReply = false }
-        if step.taken == 0 && !step.isComplete { return 0 }
-        if pending.kind == .session {
-            deliverPiece(
-                pending.target.unsafelyUnwrapped.assumingMemoryBound(to: Session.self), pending.sequence, bytes,
-                step.taken, isLast: step.isComplete)
-        } else {
-            special(upstream, pending, bytes, step.taken, isLast: step.isComplete)
-        }
-        return step.taken
-    }
-
-    /// Replies that no client gets as they are.
-    @inline(never)
-    private mutating func special(
-        _ upstream: UpstreamPointer, _ pending: Pending, _ bytes: Bytes, _ count: Int, isLast: Bool
-    ) {
-        switch pending.kind {
-        case .session, .discard: break
-        case .login:
-            upstream.pointee.backoffMilliseconds = 0
-            if bytes[0] == UInt8(ascii: "-") {
-                log("shard \(upstream.pointee.shard.pointee.identifier) refused the proxy's login")
-                failAll(upstream, "ERR the shard refused the proxy's login")
-                lose(upstream)
-            }
-        case .part:
-            let reference = Unmanaged<Gather>.fromOpaque(pending.target.unsafelyUnwrapped)
-            let gather = reference.takeUnretainedValue()
-            gather.add(Int(pending.part), bytes, count)
-            if isLast {
-                if gather.finishPart() { complete(gather) }
-                reference.release()
-            }
-        }
     }
 }

@@ -114,7 +114,10 @@ package func replyLength(_ bytes: Bytes, _ count: Int) -> Int {
         }
     }
 
-    @inlinable @inline(__always) package static func isBulk(_ type: UInt8) -> Bool { type == 36 || type == 33 || type == 61 }
+    /// `$ ! =`.
+    @inlinable @inline(__always) package static func isBulk(_ type: UInt8) -> Bool {
+        type == 36 || type == 33 || type == 61
+    }
 
     /// Maps and attributes count pairs; an attribute comes before the value it belongs to.
     @inlinable @inline(__always) package static func children(_ type: UInt8, _ length: Int) -> Int {

@@ -65,7 +65,7 @@ import TestSupport
         let client = try fixture.connect(10001)
         #expect(try client.command(["GET", "a"]) == "$-1\r\n")
         fixture.shards[0].signal(SIGSTOP)
-        try client.send(["GET", "SET", "GET"].flatMap { RedisConnection.encode([$0, "a"] + ($0 == "SET" ? ["1"] : [])) })
+        try client.send([["GET", "a"], ["SET", "a", "1"], ["GET", "a"]].flatMap(RedisConnection.encode))
         try settled("requests at the stopped shard", { try statistics(fixture) }, is: { $0 >= 4 })
         fixture.shards[0].kill()
         try fixture.restartShard(0)

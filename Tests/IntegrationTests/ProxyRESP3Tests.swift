@@ -12,8 +12,8 @@ import TestSupport
         let hello = try client.command(["HELLO", "3", "AUTH", "default", "secret", "SETNAME", "bob"])
         #expect(hello.hasPrefix("%7\r\n$6\r\nserver\r\n") && hello.contains("$5\r\nproto\r\n:3\r\n"))
         for (words, expected) in [
-            (["CLIENT", "GETNAME"], "$3\r\nbob\r\n"), (["GET", "none"], "_\r\n"), (["MGET", "a", "b"], "*2\r\n_\r\n_\r\n"),
-            (["RANDOMKEY"], "_\r\n"), (["HELLO", "4"], "-NOPROTO unsupported protocol version\r\n"),
+            (["CLIENT", "GETNAME"], "$3\r\nbob\r\n"), (["GET", "none"], "_\r\n"),
+            (["MGET", "a", "b"], "*2\r\n_\r\n_\r\n"), (["RANDOMKEY"], "_\r\n"), (["HELLO", "4"], "-NOPROTO unsupported protocol version\r\n"),
             (["UNSUBSCRIBE"], ">3\r\n$11\r\nunsubscribe\r\n_\r\n:0\r\n"),
         ] { #expect(try client.command(words) == expected, "\(words)") }
         let info = try client.command(["INFO"])
@@ -41,7 +41,8 @@ import TestSupport
             ["SUBSCRIBE ch", "GET none", "SSUBSCRIBE sh1", "SSUBSCRIBE sh2", "GET none", "UNSUBSCRIBE gone", "PING"]
                 .flatMap { RedisConnection.encode($0.split(separator: " ").map(String.init)) })
         let expected = [
-            ">3\r\n$9\r\nsubscribe\r\n", "_\r\n", ">3\r\n$10\r\nssubscribe\r\n$3\r\nsh1", ">3\r\n$10\r\nssubscribe\r\n$3\r\nsh2",
+            ">3\r\n$9\r\nsubscribe\r\n", "_\r\n", ">3\r\n$10\r\nssubscribe\r\n$3\r\nsh1",
+            ">3\r\n$10\r\nssubscribe\r\n$3\r\nsh2",
             "_\r\n", ">3\r\n$11\r\nunsubscribe\r\n$4\r\ngone", "+PONG\r\n",
         ]
         for start in expected { #expect(try text(client).hasPrefix(start), "\(start)") }
@@ -65,5 +66,7 @@ import TestSupport
         #expect(try client.command(["GET", "none"]) == "$-1\r\n")
     }
 
-    private func text(_ client: RedisConnection) throws -> String { String(decoding: try client.reply(), as: UTF8.self) }
+    private func text(_ client: RedisConnection) throws -> String {
+        String(decoding: try client.reply(), as: UTF8.self)
+    }
 }

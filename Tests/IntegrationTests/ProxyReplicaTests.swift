@@ -28,7 +28,7 @@ import TestSupport
         processes[1].signal(SIGSTOP)
         #expect(try client.command(["SET", "a", "1"]) == "+OK\r\n")
         #expect(try client.command(["WAIT", "1", "50"]) == ":0\r\n")
-        try client.send(["SET", "WAIT"].flatMap { RedisConnection.encode([$0] + ($0 == "SET" ? ["a", "2"] : ["1", "0"])) })
+        try client.send([["SET", "a", "2"], ["WAIT", "1", "0"]].flatMap(RedisConnection.encode))
         #expect(String(decoding: try client.reply(), as: UTF8.self) == "+OK\r\n")
         #expect(try other.command(["GET", "a"]) == "$1\r\n2\r\n")  // Nobody waits with it.
         processes[1].signal(SIGCONT)
