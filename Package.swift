@@ -103,7 +103,8 @@ let package = Package(
         ]),
         library("WatchdogService", ["WatchdogProtocol", "NodeLayout", "LocalSocket", "CLinux", "Primitives"]),
         library("NodeService", [
-            "ClusterModel", "WatchdogProtocol", "ProxyControl", "NodeLayout", "ShardControl", "HostControl", "LocalSocket",
+            "ClusterModel", "WatchdogProtocol", "ProxyControl", "NodeLayout", "ShardControl", "HostControl",
+            "LocalSocket",
             "Primitives", logging,
         ] + nio),
         library("ManagerService", [
@@ -138,7 +139,8 @@ let package = Package(
         program("dev", []),
         tests("ClusterStoreTests", ["ClusterStore", "TestSupport"], linked: sharedTLS),
         tests("IntegrationTests", [
-            "ClusterStore", "EtcdStore", "HTTPTransport", "TestSupport", "WatchdogProtocol", "LocalSocket", "Primitives",
+            "ClusterStore", "EtcdStore", "HTTPTransport", "TestSupport", "WatchdogProtocol", "LocalSocket",
+            "Primitives",
             "ProxyControl", "ClusterModel", "NodeLayout", "NodeService", "ShardControl", "TLS", "tarn-proxy", logging,
         ] + nio, linked: sharedTLS),
         tests("ManagerServiceTests", [
@@ -146,12 +148,16 @@ let package = Package(
             logging,
         ], linked: sharedTLS),
         tests("HostControlTests", ["HostControl"]),
-        tests("PackageArchiveTests", ["PackageArchive", "CArchive", "TLS", "Primitives"], linked: sharedArchive + sharedTLS),
+        tests("PackageArchiveTests", [
+            "PackageArchive", "CArchive", "TLS", "Primitives",
+        ], linked: sharedArchive + sharedTLS),
         tests("InstallerServiceTests", [
             "InstallerService", "PackageArchive", "HostControl", "NodeLayout", "TLS", "Primitives",
         ], linked: sharedArchive + sharedTLS),
         tests("ShardControlTests", ["ShardControl", "ClusterModel", "Primitives"]),
-        tests("NodeServiceTests", ["NodeService", "NodeLayout", "ShardControl", "ProxyControl", "ClusterModel", "Primitives"]),
+        tests("NodeServiceTests", [
+            "NodeService", "NodeLayout", "ShardControl", "ProxyControl", "ClusterModel", "Primitives",
+        ]),
         tests("WatchdogProtocolTests", ["WatchdogProtocol", "Primitives"]),
         tests("WatchdogServiceTests", ["WatchdogService", "NodeLayout", "WatchdogProtocol", "Primitives"]),
         tests("NodeLayoutTests", ["NodeLayout"]),
@@ -161,7 +167,9 @@ let package = Package(
         tests("ClusterModelTests", ["ClusterModel", "Primitives"]),
         tests("AccessControlTests", ["AccessControl", "Primitives"]),
         tests("ManagementAPITests", ["ManagementAPI", "AccessControl", "ClusterModel", "Primitives"]),
-        tests("ManagerCoreTests", ["ManagerCore", "ClusterStore", "ClusterModel", "Primitives"], exclude: ["Scenarios"]),
+        tests("ManagerCoreTests", [
+            "ManagerCore", "ClusterStore", "ClusterModel", "Primitives",
+        ], exclude: ["Scenarios"]),
         tests("DevTests", ["dev"]),
         tests("SystemTests", ["dev"]),
         tests("TLSTests", ["TLS", "COpenSSL", "Primitives"], linked: sharedTLS),

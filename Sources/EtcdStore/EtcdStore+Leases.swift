@@ -23,7 +23,7 @@ extension EtcdStore {
     package func revoke(_ lease: StoreLease) async throws(StoreError) {
         do throws(StoreError) {
             let _: Nothing = try await call("/lease/revoke", LeaseRequest(ID: Gateway64(lease.id))).body
-        } catch where error.code == .leaseLost {
+        } catch  where error.code == .leaseLost {
         }
     }
 }

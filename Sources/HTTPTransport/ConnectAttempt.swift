@@ -43,8 +43,11 @@ final class ConnectAttempt: @unchecked Sendable {
         guard !isOver else { return }  // Cancelled before it began.
         let endpoint = settings.endpoint
         timer = loop.scheduleTask(deadline: settings.deadline) {
-            self.end(.failure(HTTPClientError(
-                .timedOut, "\(endpoint) can't be reached in time: check the address and the network", wasSent: false)))
+            self.end(
+                .failure(
+                    HTTPClientError(
+                        .timedOut, "\(endpoint) can't be reached in time: check the address and the network",
+                        wasSent: false)))
         }
         let bootstrap = ClientBootstrap(group: loop)
             // A peer whose machine vanished is noticed by streams that only listen: 5 s + 3 probes of 2 s.

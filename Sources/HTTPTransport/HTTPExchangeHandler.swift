@@ -98,8 +98,10 @@ final class HTTPExchangeHandler: ChannelInboundHandler {
 
     private func timeOut(_ ticket: ExchangeTicket) {
         guard current?.ticket === ticket else { return }
-        act(machine.lost(
-            HTTPClientError(.timedOut, "no answer within the deadline: the server may be overloaded", wasSent: true)))
+        act(
+            machine.lost(
+                HTTPClientError(.timedOut, "no answer within the deadline: the server may be overloaded", wasSent: true)
+            ))
     }
 
     // MARK: Events
@@ -142,8 +144,9 @@ final class HTTPExchangeHandler: ChannelInboundHandler {
     private func pass(_ part: ByteBuffer) {
         guard let chunks = current?.chunks else { return }
         guard case .dropped = chunks.yield(Array(part.readableBytesView)) else { return }
-        act(machine.lost(
-            HTTPClientError(.tooLarge, "the reader of the stream is too far behind: start it anew", wasSent: true)))
+        act(
+            machine.lost(
+                HTTPClientError(.tooLarge, "the reader of the stream is too far behind: start it anew", wasSent: true)))
     }
 
     private func finish(_ answer: HTTPExchangeMachine.Answer, isReusable: Bool) {

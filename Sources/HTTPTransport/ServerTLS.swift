@@ -34,9 +34,11 @@ package struct TLSChildChannel<Base: ServerChildChannel>: ServerChildChannel {
                 context: contextProvider(), serverName: nil, isServer: true,
                 handshakeTimeout: Self.handshakeTimeout, handshakePromise: nil,
                 onFailure: { error in
-                    logger.debug("TLS connection ended", metadata: [
-                        "reason": "\(error)", "peer": "\(channel.remoteAddress?.description ?? "gone")",
-                    ])
+                    logger.debug(
+                        "TLS connection ended",
+                        metadata: [
+                            "reason": "\(error)", "peer": "\(channel.remoteAddress?.description ?? "gone")",
+                        ])
                 })
             try channel.pipeline.syncOperations.addHandler(handler)
         }.flatMap {

@@ -49,7 +49,8 @@ package struct ContainerNode {
         }
         if let old = configuration.address, old != settings.address, isMember {
             throw InstallerError(
-                .conflict, "This node is a member of a cluster as \(old), and now has the address \(settings.address):"
+                .conflict,
+                "This node is a member of a cluster as \(old), and now has the address \(settings.address):"
                     + " give the container its old address.")
         }
         guard configuration.address != settings.address else { return }

@@ -106,7 +106,8 @@ package struct Installer {
         }
         if let old = existing?.address, let new = request.address, old != new {
             throw InstallerError(
-                .conflict, "This node is installed with the address \(old). To give it another one, run"
+                .conflict,
+                "This node is installed with the address \(old). To give it another one, run"
                     + " `tarn uninstall` first; a member of a cluster has to be removed from it before.")
         }
         let isImage = supervisor == .container

@@ -80,7 +80,8 @@ package struct PackageAssembly {
         let missing = Self.requiredPrograms.filter { !HostFile.exists("\(request.programs)/\($0)") }
         guard missing.isEmpty else {
             throw InstallerError(
-                .assembly, "\(request.programs) lacks \(missing.joined(separator: ", ")): build them first with"
+                .assembly,
+                "\(request.programs) lacks \(missing.joined(separator: ", ")): build them first with"
                     + " `swift build -c release --static-swift-stdlib`.")
         }
         let optional = Self.optionalPrograms.filter { HostFile.exists("\(request.programs)/\($0)") }

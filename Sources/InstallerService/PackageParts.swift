@@ -52,7 +52,8 @@ struct PackageParts {
         for program in programs where try Self.elf(program)?.neededLibraries.contains("libswiftCore.so") == true {
             let name = program[program.lastIndex(of: "/")!...].dropFirst()
             throw InstallerError(
-                .assembly, "\(name) needs the Swift runtime as a shared library, which no server has: build with"
+                .assembly,
+                "\(name) needs the Swift runtime as a shared library, which no server has: build with"
                     + " `--static-swift-stdlib`.")
         }
         for (name, source) in try libraries.closure(of: programs).sorted(by: { $0.key < $1.key }) {
@@ -77,9 +78,10 @@ struct PackageParts {
             inputs.append(
                 PackageWriter.Input(
                     path: "share/licenses/\(package)/copyright", source: source, isExecutable: false))
-            general.formUnion(HostFile.names(in: DebianPackages.commonLicenses).filter {
-                text.contains("common-licenses/\($0)")
-            })
+            general.formUnion(
+                HostFile.names(in: DebianPackages.commonLicenses).filter {
+                    text.contains("common-licenses/\($0)")
+                })
         }
         for name in general.sorted() {
             inputs.append(

@@ -17,7 +17,8 @@ extension Preflight {
         let facts = HostFacts.ofThisMachine(prefix: prefix)
         let paths = NodePaths(prefix: prefix)
         let installed = try? NodeSettings.installed(paths)
-        let address = address ?? installed?.address
+        let address =
+            address ?? installed?.address
             ?? NetworkProbe.addresses().first
         return Preflight(
             facts: facts, architecture: manifest?.architecture ?? facts.architecture,

@@ -52,8 +52,11 @@ struct ServiceUnit {
     static func ensureUser() throws -> Bool {
         if try Subprocess.run("id", ["-u", user]).status == 0 { return false }
         let outcome = try Subprocess.run(
-            "useradd", ["--system", "--user-group", "--home-dir", "/var/lib/tarn", "--no-create-home",
-                "--shell", "/usr/sbin/nologin", user])
+            "useradd",
+            [
+                "--system", "--user-group", "--home-dir", "/var/lib/tarn", "--no-create-home",
+                "--shell", "/usr/sbin/nologin", user,
+            ])
         guard outcome.status == 0 else {
             throw InstallerError(.service, "Cannot make the user \(user): \(outcome.output)")
         }
@@ -87,7 +90,8 @@ struct ServiceUnit {
         let outcome = try Subprocess.run("systemctl", arguments, timeout: .seconds(180))
         guard outcome.status == 0 else {
             throw InstallerError(
-                .service, "`systemctl \(arguments.joined(separator: " "))` failed: \(outcome.output)"
+                .service,
+                "`systemctl \(arguments.joined(separator: " "))` failed: \(outcome.output)"
                     + "See `journalctl -u \(Self.name)`.")
         }
     }

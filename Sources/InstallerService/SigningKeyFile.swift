@@ -18,7 +18,8 @@ package enum SigningKeyFile {
         }
         guard isCreated, !HostFile.exists(path) else {
             throw InstallerError(
-                .assembly, "Cannot read the signing key \(path). Make one with"
+                .assembly,
+                "Cannot read the signing key \(path). Make one with"
                     + " `openssl genpkey -algorithm ed25519 -out \(path)`.")
         }
         let key = try SigningKey.generate()

@@ -56,9 +56,9 @@ package struct Bootstrapper: Sendable {
         try? HostFile.write(attempt.utf8, to: node.attemptPath, mode: 0o600)
         do throws(ClientFailure) {
             _ = try await call("POST", "/v1/bootstrap/\(action)", secret: secret, body: request)
-        } catch where error.code == "busy" {
+        } catch  where error.code == "busy" {
             progress("another bootstrap is under way; waiting for it")
-        } catch where error.code == "already_joined" && isSecondTry {
+        } catch  where error.code == "already_joined" && isSecondTry {
             let uid = try await state(secret).local_node_info?.uid
             return finish(Outcome(nodeUID: uid, wasDone: true), report)
         } catch {
@@ -90,7 +90,9 @@ package struct Bootstrapper: Sendable {
         guard node.bootstrapSecret != nil else {
             throw ClientFailure(
                 .unreachable, "no_manager",
-                "can't read \(node.secretPath): is the node running, and are you the user who may read it (root, or who installed it)?")
+                "can't read \(node.secretPath): is the node running, and are you the user who may read it "
+                    + "(root, or who installed it)?"
+            )
         }
         _ = try await state(node.bootstrapSecret ?? "")
         throw ClientFailure(.unreachable, "no_manager", "the node's manager at \(node.url) doesn't answer")
@@ -113,9 +115,10 @@ package struct Bootstrapper: Sendable {
                 }
                 if status.state == "error" {
                     forgetAttempt()
-                    throw ClientFailure(.refused, status.error_code ?? "error", status.error_details ?? "no reason given")
+                    throw ClientFailure(
+                        .refused, status.error_code ?? "error", status.error_details ?? "no reason given")
                 }
-            } catch where error.kind == .unreachable {
+            } catch  where error.kind == .unreachable {
                 // The server changes its certificate in the middle of this; the next look sees the new one.
             }
             guard !polling.isOver else { break }
@@ -152,7 +155,8 @@ package struct Bootstrapper: Sendable {
         _ method: String, _ path: String, secret: String, body: (some Encodable & Sendable)?
     ) async throws(ClientFailure) -> JSONValue {
         var last = ClientFailure(
-            .unreachable, "no_manager", "\(node.url) has no certificate yet that this user may read: is the node running?")
+            .unreachable, "no_manager",
+            "\(node.url) has no certificate yet that this user may read: is the node running?")
         for trust in node.trusts() {
             guard let context = try? TLSContext.client(identity: nil, trust: trust) else { continue }
             let http = HTTPClient(group: group, tls: context)

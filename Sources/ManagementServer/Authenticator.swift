@@ -71,7 +71,8 @@ final class Authenticator: Sendable {
         }
         guard !memory.withLock({ $0.lockouts.isLocked(user.email, now: now) }) else {
             throw PlanError(
-                code: "user_locked", status: 401, message: "Too many wrong passwords: \(user.email) is locked for 30 minutes.")
+                code: "user_locked", status: 401,
+                message: "Too many wrong passwords: \(user.email) is locked for 30 minutes.")
         }
         let pair = Array("\(user.email.utf8.count):\(user.email)\(credentials.password)".utf8)
         let digest = Crypto.hmacSHA256(key: digestKey, message: pair)
@@ -94,7 +95,9 @@ final class Authenticator: Sendable {
 
 extension PlanError {
     static var badCredentials: PlanError {
-        PlanError(code: "invalid_credentials", status: 401, message: "Wrong user or password, or the access token is no longer good.")
+        PlanError(
+            code: "invalid_credentials", status: 401,
+            message: "Wrong user or password, or the access token is no longer good.")
     }
 }
 

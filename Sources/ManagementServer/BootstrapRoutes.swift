@@ -38,8 +38,9 @@ struct BootstrapRoutes: Sendable {
         guard !secret.isEmpty, Crypto.constantTimeEquals(Array(shown.utf8), Array(secret.utf8)) else {
             throw PlanError(
                 code: "access_denied", status: 401,
-                message: "Only who can read run/tarn/bootstrap.secret on the node may bootstrap it: run 'tarn cluster create' "
-                    + "or 'tarn cluster join' there, or send the file's content as X-Tarn-Local.")
+                message:
+                    "Only who can read run/tarn/bootstrap.secret on the node may bootstrap it: run 'tarn cluster "
+                    + "create' or 'tarn cluster join' there, or send the file's content as X-Tarn-Local.")
         }
     }
 }

@@ -37,7 +37,9 @@ struct ClusterRoutes: Sendable {
 
     private func cluster() async throws -> Response {
         let state = try await backend.memberState()
-        guard let cluster = state.cluster else { throw PlanError(code: "no_cluster", status: 503, message: "No cluster.") }
+        guard let cluster = state.cluster else {
+            throw PlanError(code: "no_cluster", status: 503, message: "No cluster.")
+        }
         return try .json(ClusterObject(cluster))
     }
 
@@ -91,7 +93,8 @@ struct ClusterRoutes: Sendable {
         let state = try await backend.memberState()
         let id = ShardID(try context.number("uid"))
         guard let (database, shard) = state.shard(id) else {
-            throw PlanError(code: "shard_not_exist", status: 404, message: "There is no shard \(id); see GET /v1/shards.")
+            throw PlanError(
+                code: "shard_not_exist", status: 404, message: "There is no shard \(id); see GET /v1/shards.")
         }
         return try .json(ShardObject(shard, of: database, report: await backend.shardReports()[id]))
     }
@@ -111,7 +114,8 @@ struct ClusterRoutes: Sendable {
     private func action(_ context: ManagementContext) async throws -> Response {
         let id = ActionID(context.parameters.get("id") ?? "")
         guard let action = try await backend.memberState().actions[id] else {
-            throw PlanError(code: "action_not_exist", status: 404, message: "There is no action \(id); see GET /v1/actions.")
+            throw PlanError(
+                code: "action_not_exist", status: 404, message: "There is no action \(id); see GET /v1/actions.")
         }
         return try .json(ActionObject(action))
     }

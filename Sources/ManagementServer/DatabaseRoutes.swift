@@ -106,7 +106,8 @@ extension ManagementBackend {
         guard await ownNode() == nil else {
             throw PlanError(
                 code: "no_quorum", status: 503,
-                message: "This node is in a cluster and has not reached its configuration store since it started. It goes "
+                message:
+                    "This node is in a cluster and has not reached its configuration store since it started. It goes "
                     + "on trying; see the state of the other nodes.")
         }
         throw PlanError(

@@ -14,7 +14,9 @@ struct InternalRoutes: Sendable {
             try context.requireNode()
             return try .json(try await backend.admitAsLeader(try await request.json()))
         }
-        router.get(RouterPath(InternalPath.progress)) { request, context -> Response in try await progress(request, context) }
+        router.get(RouterPath(InternalPath.progress)) { request, context -> Response in
+            try await progress(request, context)
+        }
         router.get(RouterPath(InternalPath.shards)) { _, context -> Response in
             try context.requireNode()
             return try .json(await backend.localShardReports())

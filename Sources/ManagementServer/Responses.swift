@@ -48,11 +48,14 @@ struct ErrorMiddleware: RouterMiddleware {
         } catch is NIOTooManyBytesError {
             return refusal(of: HTTPError(.contentTooLarge), request)
         } catch let error as DecodingError {
-            return .refusal(PlanError(code: "bad_request", status: 400, message: "The body is not what is expected: \(error.summary)"))
+            return .refusal(
+                PlanError(
+                    code: "bad_request", status: 400, message: "The body is not what is expected: \(error.summary)"))
         } catch {
             let id = context.logger[metadataKey: "hb.request.id"].map(\.description) ?? "without a number"
             context.logger.error("request failed", metadata: ["path": "\(request.uri.path)", "error": "\(error)"])
-            return .refusal(PlanError(code: "internal_error", status: 500, message: "Unexpected error, request \(id): \(error)"))
+            return .refusal(
+                PlanError(code: "internal_error", status: 500, message: "Unexpected error, request \(id): \(error)"))
         }
     }
 
@@ -64,7 +67,8 @@ struct ErrorMiddleware: RouterMiddleware {
         default:
             .refusal(
                 PlanError(
-                    code: "bad_request", status: error.status.code, message: error.body ?? "The request can't be read."))
+                    code: "bad_request", status: error.status.code, message: error.body ?? "The request can't be read.")
+            )
         }
     }
 

@@ -16,7 +16,8 @@ struct UserRoutes: Sendable {
         router.get("/v1/users/:uid") { _, context -> Response in
             let id = UserID(try context.number("uid"))
             guard let user = try await backend.memberState().users[id] else {
-                throw PlanError(code: "user_not_exist", status: 404, message: "There is no user \(id); see GET /v1/users.")
+                throw PlanError(
+                    code: "user_not_exist", status: 404, message: "There is no user \(id); see GET /v1/users.")
             }
             return try .json(UserObject(user))
         }
@@ -28,7 +29,8 @@ struct UserRoutes: Sendable {
         guard case .user(let email, _) = context.caller else { throw PlanError.badCredentials }
         let ttl = try await request.json(AuthorizeRequest.self).ttl ?? 300
         guard (1...86_400).contains(ttl) else {
-            throw PlanError(code: "bad_request", status: 400, message: "ttl has to be 1 to 86400 seconds; it is \(ttl).")
+            throw PlanError(
+                code: "bad_request", status: 400, message: "ttl has to be 1 to 86400 seconds; it is \(ttl).")
         }
         let key = await backend.tokenKey()
         let token = AccessToken.make(

@@ -50,17 +50,20 @@ package struct JoinToken: Hashable, Sendable {
             .map(String.init)
         guard let version = parts.first, version.hasPrefix("tarn") else {
             throw JoinTokenError(
-                code: .notAToken, message: "this is no join token: one begins with \"\(Self.version).\" and is made "
+                code: .notAToken,
+                message: "this is no join token: one begins with \"\(Self.version).\" and is made "
                     + "by 'tarn token create'")
         }
         guard version == Self.version else {
             throw JoinTokenError(
-                code: .unknownVersion, message: "\"\(version)\" is no kind of join token that this release knows; "
+                code: .unknownVersion,
+                message: "\"\(version)\" is no kind of join token that this release knows; "
                     + "install the release that the cluster runs")
         }
         guard parts.count == 4, parts[1].count == 8, parts[2].count == 72, parts[3].count == 64 else {
             throw JoinTokenError(
-                code: .truncated, message: "the join token is not whole: it has four parts, of 5, 8, 72 and 64 "
+                code: .truncated,
+                message: "the join token is not whole: it has four parts, of 5, 8, 72 and 64 "
                     + "characters; this one has \(parts.map { String($0.count) }.joined(separator: ", "))")
         }
         id = parts[1]

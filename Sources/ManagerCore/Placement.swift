@@ -81,9 +81,14 @@ extension Placement {
     ) throws(PlanError) -> [Place] {
         if isReplicated { try refuseTooFewGroups() }
         let start = candidates
-        if let places = deal(pairs, { placement in
-            isReplicated ? placement.nextPair(kind) : placement.nextSingle(kind)
-        }) { return places }
+        if let places = deal(
+            pairs,
+            { placement in
+                isReplicated ? placement.nextPair(kind) : placement.nextSingle(kind)
+            })
+        {
+            return places
+        }
         candidates = start
         if isReplicated, let places = deal(pairs, { $0.nextPairFromFullestStock() }) { return places }
         candidates = start

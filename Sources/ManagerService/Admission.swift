@@ -24,13 +24,16 @@ package struct Admission: Sendable {
         guard let token = state.tokens[request.tokenID], let key = Hex.decode(token.secretDigest) else {
             throw PlanError(
                 code: "token_unknown", status: 401,
-                message: "There is no such join token: check that it was copied whole, or make one with 'tarn token create'.")
+                message:
+                    "There is no such join token: check that it was copied whole, or make one with 'tarn token create'."
+            )
         }
         let expected = Crypto.hmacSHA256(
             key: key, message: JoinProof.message(exporter: exporter, request: request.certificateRequest))
         guard let proof = Hex.decode(request.proof), Crypto.constantTimeEquals(proof, expected) else {
             throw PlanError(
-                code: "token_mismatch", status: 401, message: "The join token's secret is wrong: check that it was copied whole.")
+                code: "token_mismatch", status: 401,
+                message: "The join token's secret is wrong: check that it was copied whole.")
         }
     }
 

@@ -54,7 +54,8 @@ package struct JoinHandshake: Sendable {
         }
         let answer = try read(response)
         guard try Certificates.digest(ofPEM: answer.authority) == pin else {
-            throw PeerError(status: 400, code: "wrong_authority", message: "the answer's authority is not the pinned one")
+            throw PeerError(
+                status: 400, code: "wrong_authority", message: "the answer's authority is not the pinned one")
         }
         let identity = TLSIdentity(
             certificateChainPEM: answer.certificate + answer.authority, privateKeyPEM: privateKey)

@@ -43,7 +43,8 @@ package struct Peers: Sendable {
     ) async throws -> Answer {
         let bytes = Array(try JSONEncoder().encode(body))
         let headers = [("content-type", "application/json")]
-        return try await call(HTTPClientRequest(method: "POST", path: path, headers: headers, body: bytes), node, deadline)
+        return try await call(
+            HTTPClientRequest(method: "POST", path: path, headers: headers, body: bytes), node, deadline)
     }
 
     /// Hands a client's request on as it is and brings back the answer as it is.

@@ -50,7 +50,11 @@ final class FrameConnection<Incoming: WireMessage>: Sendable {
                 let connection = try await connect(path: path, group: group, receive: receive)
                 backOff.succeeded()
                 opened(connection)
-                await withTaskCancellationHandler { await connection.closed() } onCancel: { connection.close() }
+                await withTaskCancellationHandler {
+                    await connection.closed()
+                } onCancel: {
+                    connection.close()
+                }
                 lost()
                 logger.notice("lost the connection to the \(peer)")
             } catch {

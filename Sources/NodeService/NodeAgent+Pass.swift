@@ -236,7 +236,9 @@ extension NodeAgent {
         if runningProcess(shard) != nil {
             // Spares the shard its last snapshot and the wait for its replicas. It is only a courtesy: the watchdog
             // ends it in any case.
-            let known = password ?? HostFile.content(paths.shardConfiguration(shard))
+            let known =
+                password
+                ?? HostFile.content(paths.shardConfiguration(shard))
                 .flatMap(ShardConfigurationFile.managerPassword)
             if let connection = try? await links.connection(to: shard, password: known ?? "") {
                 try? await connection.discard()

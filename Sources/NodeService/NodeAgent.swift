@@ -349,7 +349,8 @@ extension NodeAgent {
         guard policies[shard.id]?.isDown != true else { return }
         policies[shard.id, default: RestartPolicy()].exited(at: .now)
         logger.warning(
-            "shard ended", metadata: [
+            "shard ended",
+            metadata: [
                 "shard": "\(shard.id)", "database": "\(database.id)", "role": "\(shard.role.rawValue)",
                 "exit": "\(exit)",
             ])

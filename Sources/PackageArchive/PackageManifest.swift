@@ -104,7 +104,8 @@ extension PackageManifest {
     }
 
     private func check() throws(PackageError) {
-        let isVersion = !version.isEmpty && version.utf8.count <= 64
+        let isVersion =
+            !version.isEmpty && version.utf8.count <= 64
             && version.utf8.allSatisfy { Self.versionCharacters.contains($0) } && version.first != "."
         guard name == "tarn", isVersion else {
             throw PackageError(.manifestInvalid, "The manifest names no version of Tarn.")

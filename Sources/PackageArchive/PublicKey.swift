@@ -24,11 +24,11 @@ package struct PublicKey: Hashable, Sendable {
     /// The form that `openssl pkey -pubin` reads.
     package var pem: String {
         """
-            -----BEGIN PUBLIC KEY-----
-            \(Data(Self.derPrefix + bytes).base64EncodedString())
-            -----END PUBLIC KEY-----
+        -----BEGIN PUBLIC KEY-----
+        \(Data(Self.derPrefix + bytes).base64EncodedString())
+        -----END PUBLIC KEY-----
 
-            """
+        """
     }
 
     /// - Throws: ``PackageError`` with code `keyInvalid` unless the text has an Ed25519 public key.

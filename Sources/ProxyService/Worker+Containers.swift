@@ -18,7 +18,8 @@ extension Worker {
             return fanOut(session, bytes, command, .allOK, isWrite: true)
         case .function where name.isWord("list") || name.isWord("dump") || name.isWord("stats"):
             return forward(session, toShard: 0, bytes, command, info)
-        case .function where name.isWord("load") || name.isWord("delete") || name.isWord("flush")
+        case .function
+        where name.isWord("load") || name.isWord("delete") || name.isWord("flush")
             || name.isWord("restore") || name.isWord("kill"):
             return fanOut(session, bytes, command, .first, isWrite: true)
         case .latency where name.isWord("histogram"), .script where name.isWord("help"),

@@ -4,8 +4,9 @@ import RESP
 /// WAIT: how many replicas have what this session wrote.
 ///
 /// A redis-server counts from the last write of the connection that asks, and sessions don't write over connections of
-/// their own. So each shard is asked over a lent one, behind a write that every replica gets and no client sees: a message
-/// to a sharded channel that nobody has. What the session wrote was answered before, so it lies in front of that.
+/// their own. So each shard is asked over a lent one, behind a write that every replica gets and no client sees: a
+/// message to a sharded channel that nobody has. What the session wrote was answered before, so it lies in front of
+/// that.
 extension Worker {
     private static let fence = Array("*3\r\n$8\r\nSPUBLISH\r\n$13\r\n__tarn:wait__\r\n$0\r\n\r\n".utf8)
 

@@ -51,7 +51,8 @@
         while index &+ 4 <= count {
             let high = Int(UInt8(truncatingIfNeeded: crc >> 8) ^ bytes[index])
             let low = Int(UInt8(truncatingIfNeeded: crc) ^ bytes[index &+ 1])
-            crc = tables[768 &+ high] ^ tables[512 &+ low] ^ tables[256 &+ Int(bytes[index &+ 2])]
+            crc =
+                tables[768 &+ high] ^ tables[512 &+ low] ^ tables[256 &+ Int(bytes[index &+ 2])]
                 ^ tables[Int(bytes[index &+ 3])]
             index &+= 4
         }

@@ -29,7 +29,8 @@ extension ShardConnection {
     /// Answers at once; the role in ``ShardInformation`` tells when it is done. After `timeout` redis gives up and
     /// everything is as before.
     package func handOver(to replica: ShardPeer, timeout: Duration) async throws(ShardError) {
-        let milliseconds = timeout.components.seconds * 1000
+        let milliseconds =
+            timeout.components.seconds * 1000
             + timeout.components.attoseconds / 1_000_000_000_000_000
         try await send(
             ["FAILOVER", "TO", replica.host, String(replica.port), "TIMEOUT", String(max(milliseconds, 1))])
@@ -50,7 +51,7 @@ extension ShardConnection {
     package func discard() async throws(ShardError) {
         do {
             try await send(["SHUTDOWN", "NOSAVE", "NOW", "FORCE"])
-        } catch where error.code == .unreachable {
+        } catch  where error.code == .unreachable {
             return  // It is gone, which is the answer.
         }
     }

@@ -34,11 +34,15 @@ enum ErrorQueue {
         case SSL_R_TLSV1_ALERT_UNKNOWN_CA, SSL_R_SSLV3_ALERT_BAD_CERTIFICATE, SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN,
             SSL_R_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE, SSL_R_TLSV1_ALERT_ACCESS_DENIED,
             SSL_R_SSLV3_ALERT_CERTIFICATE_REVOKED:
-            return TLSError(.rejectedByPeer, "the peer doesn't trust our certificate (\(detail)): check that both "
-                + "belong to the same cluster")
+            return TLSError(
+                .rejectedByPeer,
+                "the peer doesn't trust our certificate (\(detail)): check that both "
+                    + "belong to the same cluster")
         case SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED:
-            return TLSError(.rejectedByPeer, "the peer says that our certificate has expired: renew it, and check "
-                + "the clocks of both machines")
+            return TLSError(
+                .rejectedByPeer,
+                "the peer says that our certificate has expired: renew it, and check "
+                    + "the clocks of both machines")
         case SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED, SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
             return TLSError(.rejectedByPeer, "a client certificate is required here and none was presented")
         case SSL_R_WRONG_VERSION_NUMBER, SSL_R_HTTP_REQUEST, SSL_R_HTTPS_PROXY_REQUEST, SSL_R_UNKNOWN_PROTOCOL,

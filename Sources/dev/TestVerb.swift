@@ -2,8 +2,8 @@
 struct TestVerb {
     private let arguments: Arguments
     private let workspace: Workspace
-    /// Tests that talk to something over sockets. They run one after the other: beside hundreds of others that keep both
-    /// cores busy, a server that shares their threads doesn't answer in any sensible time.
+    /// Tests that talk to something over sockets. They run one after the other: beside hundreds of others that keep
+    /// both cores busy, a server that shares their threads doesn't answer in any sensible time.
     private static let withPeers = "(IntegrationTests|HTTPTransportTests)"
     private var only: String? { arguments.value("only") }
 

@@ -92,8 +92,10 @@ extension Manager: ManagementBackend {
     }
 
     func shardReports() async -> [ShardID: ShardReportObject] {
-        let lists: [[ShardReportObject]] = await gather(local: { await self.localShardReports() }, path: InternalPath.shards)
-            .map(\.value)
+        let lists: [[ShardReportObject]] = await gather(
+            local: { await self.localShardReports() }, path: InternalPath.shards
+        )
+        .map(\.value)
         return Dictionary(lists.joined().map { ($0.shard, $0) }) { first, _ in first }
     }
 
@@ -204,7 +206,8 @@ extension Manager {
         } catch let error as PeerError {
             throw PlanError(code: error.code, status: error.status, message: error.message)
         } catch {
-            throw PlanError(code: "no_leader", status: 503, message: "The leader can't be reached: \(error). Try again.")
+            throw PlanError(
+                code: "no_leader", status: 503, message: "The leader can't be reached: \(error). Try again.")
         }
     }
 

@@ -40,7 +40,8 @@ extension Manager {
         try refuseUnlessIdle()
         guard let address = request.cluster?.nodes?.first, !address.isEmpty else {
             throw PlanError(
-                code: "config_error", status: 400, message: "Name the address of any node of the cluster in cluster.nodes.")
+                code: "config_error", status: 400,
+                message: "Name the address of any node of the cluster in cluster.nodes.")
         }
         let token: JoinToken
         do throws(JoinTokenError) {
@@ -68,11 +69,15 @@ extension Manager {
         case .failed(let work, let error, _):
             if work.kind == .resuming { throw error }
         case .working:
-            throw PlanError(code: "busy", status: 409, message: "This node is being bootstrapped already; see GET /v1/bootstrap.")
+            throw PlanError(
+                code: "busy", status: 409, message: "This node is being bootstrapped already; see GET /v1/bootstrap.")
         case .member(let membership, _):
             throw PlanError(
                 code: "already_joined", status: 409,
-                message: "This node is node \(membership.identity.node) of cluster \(membership.identity.clusterName) already.")
+                message:
+                    "This node is node \(membership.identity.node) of cluster "
+                    + "\(membership.identity.clusterName) already."
+            )
         }
     }
 
@@ -130,7 +135,8 @@ extension Manager {
     func clearUnfinishedAttempt() async throws {
         guard try NodeIdentity.load(path: paths.identity) == nil else { return }
         let files = FileManager.default
-        guard files.fileExists(atPath: "\(paths.store)/member") || files.fileExists(atPath: paths.nodeCertificate) else {
+        guard files.fileExists(atPath: "\(paths.store)/member") || files.fileExists(atPath: paths.nodeCertificate)
+        else {
             return
         }
         try await watchdog.stop(EtcdServer.processName)
@@ -157,7 +163,8 @@ enum ClusterName {
         guard isGood else {
             throw PlanError(
                 code: "config_error", status: 400,
-                message: "A cluster's name is a domain name of at most 64 characters such as cluster.local; got '\(name)'.")
+                message:
+                    "A cluster's name is a domain name of at most 64 characters such as cluster.local; got '\(name)'.")
         }
         return name
     }

@@ -55,8 +55,9 @@ actor Manager: Service {
         watchdog = WatchdogClient(socketPath: paths.watchdogSocket, group: group, logger: logger)
         proxy = ProxyLink(socketPath: paths.proxySocket, group: group, logger: logger)
         bootstrapSecret = Hex.encode(Crypto.randomBytes(32))
-        serverTLS = ServerTLS(try TLSContext.server(
-            identity: try BootstrapIdentity.loadOrMake(paths: paths, address: ownAddress), clientAuthority: nil))
+        serverTLS = ServerTLS(
+            try TLSContext.server(
+                identity: try BootstrapIdentity.loadOrMake(paths: paths, address: ownAddress), clientAuthority: nil))
         try HostFile.write(bootstrapSecret.utf8, to: paths.bootstrapSecret, mode: 0o600)
     }
 

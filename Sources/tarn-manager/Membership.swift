@@ -34,7 +34,8 @@ extension Manager {
                 node: identity.node, address: ownAddress, prefix: paths.prefix, watchdog: watchdog,
                 proxy: proxy, group: group, logger: logger))
         phase = .member(membership, since: work)
-        logger.info("member of a cluster", metadata: ["node": "\(identity.node)", "cluster": "\(identity.clusterName)"])
+        logger.info(
+            "member of a cluster", metadata: ["node": "\(identity.node)", "cluster": "\(identity.clusterName)"])
         memberWork = Task { await run(membership) }
     }
 

@@ -49,7 +49,8 @@ private struct Options {
                 guard let value = rest.popFirst() else { throw Misuse(description: "--prefix needs a directory") }
                 prefix = value
             case "--version": wantsVersion = true
-            default: throw Misuse(description: "unknown argument \(flag); usage: tarn-manager [--prefix DIR] [--version]")
+            default:
+                throw Misuse(description: "unknown argument \(flag); usage: tarn-manager [--prefix DIR] [--version]")
             }
         }
     }

@@ -25,14 +25,16 @@ struct Tarn: AsyncParsableCommand {
         version: ReleaseVersion.current,
         groupedSubcommands: [
             CommandGroup(
-                name: "CLUSTER", subcommands: [
+                name: "CLUSTER",
+                subcommands: [
                     ClusterCommand.self, TokenCommand.self, StatusCommand.self, NodeCommand.self, ActionCommand.self,
                     LicenseCommand.self,
                 ]),
             CommandGroup(
                 name: "DATABASE", subcommands: [DatabaseCommand.self, ShardCommand.self, EndpointCommand.self]),
             CommandGroup(
-                name: "MACHINE", subcommands: [
+                name: "MACHINE",
+                subcommands: [
                     InstallCommand.self, UninstallCommand.self, PreflightCommand.self, PackageCommand.self,
                     ContainerCommand.self, CompletionCommand.self,
                 ]),

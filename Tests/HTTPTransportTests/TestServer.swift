@@ -119,14 +119,16 @@ enum TestServer {
 
     /// Three chunks, then silence until the client goes.
     private static func events(_ observed: Observed) -> Response {
-        Response(status: .ok, body: .init { writer in
-            defer { observed.closedStreams.withLock { $0 += 1 } }
-            for number in 1...3 { try await writer.write(ByteBuffer(string: "event \(number)\n")) }
-            while true {
-                try await Task.sleep(for: .milliseconds(20))
-                try await writer.write(ByteBuffer(string: "."))
-            }
-        })
+        Response(
+            status: .ok,
+            body: .init { writer in
+                defer { observed.closedStreams.withLock { $0 += 1 } }
+                for number in 1...3 { try await writer.write(ByteBuffer(string: "event \(number)\n")) }
+                while true {
+                    try await Task.sleep(for: .milliseconds(20))
+                    try await writer.write(ByteBuffer(string: "."))
+                }
+            })
     }
 }
 

@@ -15,7 +15,9 @@ import WatchdogProtocol
             let node = cluster[1]
             var databases = (1...5).map { cluster.database($0) }
             for database in databases { try await cluster.apply(database) }
-            databases = databases.map { var active = $0; active.status = .active; return active }
+            databases = databases.map {
+                var active = $0; active.status = .active; return active
+            }
             for database in databases { await cluster.commit(database) }
             let pids = Set(node.watchdog.statuses.map(\.pid))
             let replacements = node.proxy.replacements
@@ -94,9 +96,10 @@ import WatchdogProtocol
             let exit = try await eventually("the exit") { exits.first }
             let told = clock.now - killedAt
             #expect(
-                exit == ShardExit(
-                    shard: ShardID(11), database: database.id, role: .primary, exit: .signal(SIGKILL),
-                    replicaCandidates: [ShardID(12)]))
+                exit
+                    == ShardExit(
+                        shard: ShardID(11), database: database.id, role: .primary, exit: .signal(SIGKILL),
+                        replicaCandidates: [ShardID(12)]))
             // Told again, since the leader may have been away: by then it would have been started long ago.
             _ = try await eventually("the reminder") { exits.count > 1 ? true : nil }
             #expect(cluster[1].pid(11) == nil)

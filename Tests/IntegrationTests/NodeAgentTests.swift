@@ -99,7 +99,9 @@ import WatchdogProtocol
             try await cluster[1].connect(11, user: "proxy", password: "another").close()
             // Also the password with which the agent itself logs in.
             try await cluster.apply(
-                database.next { $0.secrets.manager = "boss"; $0.epoch = Epoch(3) })
+                database.next {
+                    $0.secrets.manager = "boss"; $0.epoch = Epoch(3)
+                })
             try await cluster[1].connect(11, user: "manager", password: "boss").close()
         }
     }

@@ -13,7 +13,8 @@ import TestSupport
         #expect(hello.hasPrefix("%7\r\n$6\r\nserver\r\n") && hello.contains("$5\r\nproto\r\n:3\r\n"))
         for (words, expected) in [
             (["CLIENT", "GETNAME"], "$3\r\nbob\r\n"), (["GET", "none"], "_\r\n"),
-            (["MGET", "a", "b"], "*2\r\n_\r\n_\r\n"), (["RANDOMKEY"], "_\r\n"), (["HELLO", "4"], "-NOPROTO unsupported protocol version\r\n"),
+            (["MGET", "a", "b"], "*2\r\n_\r\n_\r\n"), (["RANDOMKEY"], "_\r\n"),
+            (["HELLO", "4"], "-NOPROTO unsupported protocol version\r\n"),
             (["UNSUBSCRIBE"], ">3\r\n$11\r\nunsubscribe\r\n_\r\n:0\r\n"),
         ] { #expect(try client.command(words) == expected, "\(words)") }
         let info = try client.command(["INFO"])

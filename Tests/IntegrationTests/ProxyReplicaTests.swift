@@ -14,7 +14,10 @@ import TestSupport
             let role = index == 0 ? ["--maxmemory-policy", "allkeys-lru"] : ["--replicaof", host, "7000"]
             return try TestProcess(
                 "redis-server",
-                ["--port", "\(7000 + index)", "--bind", host, "--unixsocket", "shard.sock", "--dir", path, "--save", ""]
+                [
+                    "--port", "\(7000 + index)", "--bind", host, "--unixsocket", "shard.sock", "--dir", path, "--save",
+                    "",
+                ]
                     + role, log: path + "/log")
         }
         var routes = fixture.routes(1, port: 10001, shards: 1)
@@ -24,7 +27,8 @@ import TestSupport
         _ = try fixture.tell(.update(routes))
         let client = try fixture.connect(10001)
         let other = try fixture.connect(10001)
-        _ = try settled("the replica", within: 20, { try client.command(["WAIT", "1", "100"]) }, is: { $0 == ":1\r\n" })
+        _ = try settled(
+            "the replica", within: 20, { try client.command(["WAIT", "1", "100"]) }, is: { $0 == ":1\r\n" })
         processes[1].signal(SIGSTOP)
         #expect(try client.command(["SET", "a", "1"]) == "+OK\r\n")
         #expect(try client.command(["WAIT", "1", "50"]) == ":0\r\n")

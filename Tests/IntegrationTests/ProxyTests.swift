@@ -46,7 +46,8 @@ import TestSupport
         }
         do {
             let dying = try fixture.connect(10001)
-            try dying.send(Array("*3\r\n$3\r\nSET\r\n$4\r\nhalf\r\n$1000000\r\n".utf8) + [UInt8](repeating: 120, count: 300_000))
+            try dying.send(
+                Array("*3\r\n$3\r\nSET\r\n$4\r\nhalf\r\n$1000000\r\n".utf8) + [UInt8](repeating: 120, count: 300_000))
         }
         #expect(try client.command(["GET", "half"]) == "$-1\r\n")
         #expect(try client.command(["EXISTS", "k0", "k1", "k2", "k3"]) == ":4\r\n")
@@ -103,22 +104,29 @@ import TestSupport
         #expect(try other.command(["HELLO", "2", "AUTH", "default", "secret"]).hasPrefix("*14\r\n"))
         for (words, expected) in [
             (["MULTI"], "+OK\r\n"), (["SET", "{t}a", "1"], "+QUEUED\r\n"), (["INCR", "{t}a"], "+QUEUED\r\n"),
-            (["EXEC"], "*2\r\n+OK\r\n:2\r\n"), (["MULTI"], "+OK\r\n"), (["GET"], "-ERR wrong number of arguments for 'get' command\r\n"),
+            (["EXEC"], "*2\r\n+OK\r\n:2\r\n"), (["MULTI"], "+OK\r\n"),
+            (["GET"], "-ERR wrong number of arguments for 'get' command\r\n"),
             (["EXEC"], "-EXECABORT Transaction discarded because of previous errors.\r\n"),
             (["RENAME", "a", "b"], "-CROSSSLOT Keys in request don't hash to the same slot\r\n"),
-            (["CONFIG", "SET", "save", ""], "-NOPERM this user has no permissions to run the 'config|set' command\r\n"),
-            (["NOSUCH", "x"], "-ERR unknown command 'NOSUCH', with args beginning with: 'x' \r\n"), (["WATCH", "{t}a"], "+OK\r\n"),
+            (
+                ["CONFIG", "SET", "save", ""],
+                "-NOPERM this user has no permissions to run the 'config|set' command\r\n"
+            ),
+            (["NOSUCH", "x"], "-ERR unknown command 'NOSUCH', with args beginning with: 'x' \r\n"),
+            (["WATCH", "{t}a"], "+OK\r\n"),
         ] { #expect(try client.command(words) == expected, "\(words)") }
         #expect(try other.command(["SET", "{t}a", "5"]) == "+OK\r\n")
         for (words, expected) in [
-            (["MULTI"], "+OK\r\n"), (["SET", "{t}a", "9"], "+QUEUED\r\n"), (["EXEC"], "*-1\r\n"), (["GET", "{t}a"], "$1\r\n5\r\n"),
+            (["MULTI"], "+OK\r\n"), (["SET", "{t}a", "9"], "+QUEUED\r\n"), (["EXEC"], "*-1\r\n"),
+            (["GET", "{t}a"], "$1\r\n5\r\n"),
         ] { #expect(try client.command(words) == expected, "\(words)") }
         try client.send(RedisConnection.encode(["BLPOP", "list", "10"]))
         #expect(try other.command(["RPUSH", "list", "z"]) == ":1\r\n")
         #expect(String(decoding: try client.reply(), as: UTF8.self) == "*2\r\n$4\r\nlist\r\n$1\r\nz\r\n")
         #expect(try client.command(["SUBSCRIBE", "ch"]) == "*3\r\n$9\r\nsubscribe\r\n$2\r\nch\r\n:1\r\n")
         #expect(try other.command(["PUBLISH", "ch", "hi"]) == ":1\r\n")
-        #expect(String(decoding: try client.reply(), as: UTF8.self) == "*3\r\n$7\r\nmessage\r\n$2\r\nch\r\n$2\r\nhi\r\n")
+        #expect(
+            String(decoding: try client.reply(), as: UTF8.self) == "*3\r\n$7\r\nmessage\r\n$2\r\nch\r\n$2\r\nhi\r\n")
         #expect(try client.command(["UNSUBSCRIBE"]) == "*3\r\n$11\r\nunsubscribe\r\n$2\r\nch\r\n:0\r\n")
         #expect(try client.command(["GET", "{t}a"]) == "$1\r\n5\r\n")
     }
@@ -128,8 +136,9 @@ import TestSupport
         let pki = fixture.directory.path + "/P/var/lib/tarn/pki"
         let script = """
             set -e; mkdir -p \(pki); cd \(pki)
-            openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.crt -days 2 -subj /CN=CA
-            openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout node.key -out node.csr -subj /CN=node1
+            new="-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes"
+            openssl req -x509 $new -keyout ca.key -out ca.crt -days 2 -subj /CN=CA
+            openssl req $new -keyout node.key -out node.csr -subj /CN=node1
             printf 'subjectAltName=IP:127.0.41.114' > san
             openssl x509 -req -in node.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -extfile san -out node.crt
             """
@@ -175,7 +184,8 @@ import TestSupport
         case 15: return ["DEL"] + (0...random.next() % 6).map { _ in key() }
         case 16: return ["EXISTS"] + (0...random.next() % 6).map { _ in key() }
         case 17: return ["APPEND", key(), String(repeating: "z", count: [1, 70_000][Int(random.next() % 2)])]
-        case 18: return [["GET"], ["NOSUCH", "a"], ["MSET", "a", "b", "c"], ["DBSIZE"], ["PING"]][Int(random.next() % 5)]
+        case 18:
+            return [["GET"], ["NOSUCH", "a"], ["MSET", "a", "b", "c"], ["DBSIZE"], ["PING"]][Int(random.next() % 5)]
         case 19: return ["HSET", "h\(random.next() % 9)", "f\(random.next() % 3)", "\(number)"]
         case 20: return ["HGETALL", "h\(random.next() % 12)"]
         case 21: return ["ZADD", "z\(random.next() % 9)", "\(number).5", "m\(random.next() % 3)"]

@@ -15,7 +15,8 @@ import Testing
             let proxy = try await node.connect(11, user: "proxy")
             defer { proxy.close() }
             for command in [
-                ["CONFIG", "SET", "maxmemory", "1"], ["CONFIG", "REWRITE"], ["REPLICAOF", "NO", "ONE"], ["ACL", "LIST"],
+                ["CONFIG", "SET", "maxmemory", "1"], ["CONFIG", "REWRITE"], ["REPLICAOF", "NO", "ONE"],
+                ["ACL", "LIST"],
                 ["ACL", "SETUSER", "x"], ["SHUTDOWN", "NOSAVE"], ["SAVE"], ["BGSAVE"],
                 ["BGREWRITEAOF"], ["MODULE", "LIST"], ["CLUSTER", "RESET"], ["PSYNC", "?", "-1"],
                 ["REPLCONF", "x", "y"], ["MIGRATE", "h", "1", "k", "0", "1"],

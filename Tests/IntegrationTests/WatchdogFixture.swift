@@ -75,10 +75,13 @@ final class WatchdogFixture {
         pid = try spawnProgram(words, output: "\(prefix)/watchdog.out")
         // A child that a killed predecessor has just forked may hold the old socket open for a moment: that one
         // connects and never answers.
-        let client = try settled("a socket that answers", { () -> WatchdogPeer? in
-            guard let client = try? WatchdogPeer(self.socket) else { return nil }
-            return (try? client.list(within: 1)) == nil ? nil : client
-        }) { $0 != nil }
+        let client = try settled(
+            "a socket that answers",
+            { () -> WatchdogPeer? in
+                guard let client = try? WatchdogPeer(self.socket) else { return nil }
+                return (try? client.list(within: 1)) == nil ? nil : client
+            }
+        ) { $0 != nil }
         return try #require(client)
     }
 
@@ -122,7 +125,12 @@ final class WatchdogPeer {
     func ask(_ command: WatchdogRequest.Command, within seconds: Double = 10) throws -> WatchdogReply {
         let sent = send(command)
         return try #require(
-            try settled("answer to \(command)", within: seconds, { try self.take(); return self.answers[sent] }) {
+            try settled(
+                "answer to \(command)", within: seconds,
+                {
+                    try self.take(); return self.answers[sent]
+                }
+            ) {
                 $0 != nil
             })
     }
@@ -148,7 +156,12 @@ final class WatchdogPeer {
 
     /// The first report that has arrived or arrives and fits.
     func event(_ what: String, where fits: (WatchdogReply) -> Bool) throws -> WatchdogReply {
-        let found = try settled(what, { try self.take(); return self.events }) { $0.contains(where: fits) }
+        let found = try settled(
+            what,
+            {
+                try self.take(); return self.events
+            }
+        ) { $0.contains(where: fits) }
         guard let event = found.first(where: fits) else { throw Expired(what: what, last: "\(found)") }
         return event
     }

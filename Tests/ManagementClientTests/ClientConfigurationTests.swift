@@ -55,7 +55,9 @@ struct ClientConfigurationTests {
         #expect(try ClientConfiguration(all).trust == .file("/flag.pem"))
         all.flags.isInsecure = true
         #expect(try ClientConfiguration(all).trust == .anybody)
-        let unknown = sources { $0.flags.url = "https://elsewhere"; $0.saved = saved }
+        let unknown = sources {
+            $0.flags.url = "https://elsewhere"; $0.saved = saved
+        }
         #expect(try ClientConfiguration(unknown).trust == .system)
     }
 
@@ -64,18 +66,24 @@ struct ClientConfigurationTests {
         #expect(try ClientConfiguration(own).user == "saved@x")
         #expect(try ClientConfiguration(own).password == .text("saved-pw"))
 
-        let elsewhere = sources { $0.saved = saved; $0.flags.url = "https://elsewhere" }
+        let elsewhere = sources {
+            $0.saved = saved; $0.flags.url = "https://elsewhere"
+        }
         #expect(try ClientConfiguration(elsewhere).user == nil)
         #expect(try ClientConfiguration(elsewhere).password == nil)
 
-        let otherNode = sources { $0.saved = saved; $0.flags.prefix = "/p"; $0.node = node }
+        let otherNode = sources {
+            $0.saved = saved; $0.flags.prefix = "/p"; $0.node = node
+        }
         #expect(try ClientConfiguration(otherNode).password == nil)
 
         var sameCluster = otherNode
         sameCluster.node?.caCertificate = "SAVED-CA"
         #expect(try ClientConfiguration(sameCluster).password == .text("saved-pw"))
 
-        let unchecked = sources { $0.saved = saved; $0.flags.url = "https://elsewhere"; $0.flags.isInsecure = true }
+        let unchecked = sources {
+            $0.saved = saved; $0.flags.url = "https://elsewhere"; $0.flags.isInsecure = true
+        }
         #expect(try ClientConfiguration(unchecked).password == nil)
     }
 

@@ -92,8 +92,9 @@ struct ChangeTests {
         let primary = before.shards[0]
         let replica = before.shards[1]
         func failOver() throws {
-            world.commit(try Planner.failOver(
-                primary.id, to: replica.id, in: world.state, fresh: world.fresh(), now: world.now))
+            world.commit(
+                try Planner.failOver(
+                    primary.id, to: replica.id, in: world.state, fresh: world.fresh(), now: world.now))
         }
         try failOver()
         let after = try #require(world.state.databases[before.id])
@@ -112,8 +113,10 @@ struct ChangeTests {
         var world = World(nodes: 2)
         let database = try world.createActive(.named("orders", replicated: true))
         try world.update(database.id) { $0.tags = ["a": "b"] }
-        world.commit(try Planner.failOver(
-            database.shards[0].id, to: database.shards[1].id, in: world.state, fresh: world.fresh(), now: world.now))
+        world.commit(
+            try Planner.failOver(
+                database.shards[0].id, to: database.shards[1].id, in: world.state, fresh: world.fresh(), now: world.now)
+        )
         let actions = world.state.unfinishedActions(of: database.id)
         #expect(actions.map(\.kind) == [.updateDatabase, .failover])
         world.commit(try #require(Planner.finish(actions[0], outcome: .completed, in: world.state, now: world.now)))

@@ -6,9 +6,10 @@ import Testing
 struct NodeTests {
     private func world(lifetime: Int64? = 3600, uses: Int? = 1) -> World {
         var world = World(nodes: 1)
-        world.commit(try! Planner.createToken(
-            id: "t", secretDigest: "d", lifetimeSeconds: lifetime, uses: uses, createdBy: "you@example.com",
-            in: world.state, now: world.now))
+        world.commit(
+            try! Planner.createToken(
+                id: "t", secretDigest: "d", lifetimeSeconds: lifetime, uses: uses, createdBy: "you@example.com",
+                in: world.state, now: world.now))
         return world
     }
 

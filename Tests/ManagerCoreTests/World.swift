@@ -37,8 +37,10 @@ struct World {
     /// Admits a node past the rules for tokens, which have tests of their own.
     mutating func join(_ candidate: NodeCandidate) {
         if state.tokens["open"] == nil {
-            commit(try! Planner.createToken(
-                id: "open", secretDigest: "", lifetimeSeconds: nil, uses: nil, createdBy: "test", in: state, now: now))
+            commit(
+                try! Planner.createToken(
+                    id: "open", secretDigest: "", lifetimeSeconds: nil, uses: nil, createdBy: "test", in: state,
+                    now: now))
         }
         commit(try! Planner.admitNode(candidate, tokenID: "open", in: state, now: now))
     }

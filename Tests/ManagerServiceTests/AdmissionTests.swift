@@ -76,8 +76,9 @@ import Testing
         let node = try #require(plan.node)
         let answer = try Admission(state: meeting.state).certificate(for: node, request: meeting.request)
         #expect(answer.node == NodeID(2))
-        #expect(try Certificates.publicKeyDigest(ofPEM: answer.certificate)
-            == Certificates.publicKeyDigest(ofPEM: meeting.request))
+        #expect(
+            try Certificates.publicKeyDigest(ofPEM: answer.certificate)
+                == Certificates.publicKeyDigest(ofPEM: meeting.request))
         #expect(try Hex.encode(Certificates.digest(ofPEM: answer.authority)) == meeting.token.authorityDigest)
     }
 

@@ -2,10 +2,11 @@ import Primitives
 import Testing
 
 struct ByteCountTests {
-    @Test(arguments: [
-        ("0", 0), ("1048576", 1 << 20), ("200mb", 200 << 20), ("200 MB", 200 << 20), ("1.5 GiB", 3 << 29),
-        ("64k", 64 << 10), ("2tb", 2 << 40), ("7b", 7),
-    ] as [(String, Int64)])
+    @Test(
+        arguments: [
+            ("0", 0), ("1048576", 1 << 20), ("200mb", 200 << 20), ("200 MB", 200 << 20), ("1.5 GiB", 3 << 29),
+            ("64k", 64 << 10), ("2tb", 2 << 40), ("7b", 7),
+        ] as [(String, Int64)])
     func reads(text: String, bytes: Int64) {
         #expect(ByteCount(parsing: text) == ByteCount(bytes: bytes))
     }
@@ -30,11 +31,12 @@ struct ByteCountTests {
 }
 
 struct WallTimeTests {
-    @Test(arguments: [
-        (0, "1970-01-01T00:00:00Z"), (951_782_400_000, "2000-02-29T00:00:00Z"),
-        (1_700_000_000_999, "2023-11-14T22:13:20Z"), (4_107_542_399_000, "2100-02-28T23:59:59Z"),
-        (4_107_542_400_000, "2100-03-01T00:00:00Z"), (-1, "1969-12-31T23:59:59Z"),
-    ] as [(Int64, String)])
+    @Test(
+        arguments: [
+            (0, "1970-01-01T00:00:00Z"), (951_782_400_000, "2000-02-29T00:00:00Z"),
+            (1_700_000_000_999, "2023-11-14T22:13:20Z"), (4_107_542_399_000, "2100-02-28T23:59:59Z"),
+            (4_107_542_400_000, "2100-03-01T00:00:00Z"), (-1, "1969-12-31T23:59:59Z"),
+        ] as [(Int64, String)])
     func isWrittenAsISO8601(milliseconds: Int64, text: String) {
         #expect(WallTime(milliseconds: milliseconds).description == text)
     }

@@ -19,7 +19,9 @@ import Testing
         #expect(merge(["*2\r\n:1\r\n:1\r\n", "*2\r\n:1\r\n:0\r\n"], .every) == "*2\r\n:1\r\n:0\r\n")
         #expect(merge(["$-1\r\n", "$1\r\nk\r\n"], .anyValue) == "$1\r\nk\r\n")
         #expect(merge(["_\r\n", "$1\r\nk\r\n"], .anyValue) == "$1\r\nk\r\n")
-        #expect(merge(["*2\r\n$1\r\na\r\n_\r\n", "*1\r\n_\r\n"], .elements(owners: [0, 1, 0])) == "*3\r\n$1\r\na\r\n_\r\n_\r\n")
+        #expect(
+            merge(["*2\r\n$1\r\na\r\n_\r\n", "*1\r\n_\r\n"], .elements(owners: [0, 1, 0]))
+                == "*3\r\n$1\r\na\r\n_\r\n_\r\n")
     }
 
     @Test func cursorsCoverEveryShardAndEnd() {
@@ -39,7 +41,8 @@ import Testing
 
     @Test func infoIsOfTheWholeDatabase() {
         func part(_ keys: Int, _ memory: Int) -> String {
-            let text = "# Server\r\nredis_version:7.0.15\r\ntcp_port:0\r\n\r\n# Memory\r\nused_memory:\(memory)\r\n"
+            let text =
+                "# Server\r\nredis_version:7.0.15\r\ntcp_port:0\r\n\r\n# Memory\r\nused_memory:\(memory)\r\n"
                 + "used_memory_human:x\r\n\r\n# Keyspace\r\ndb0:keys=\(keys),expires=1,avg_ttl=\(keys)\r\n"
             return "$\(text.utf8.count)\r\n\(text)\r\n"
         }

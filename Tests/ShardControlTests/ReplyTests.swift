@@ -3,7 +3,8 @@ import Testing
 
 @Suite struct ReplyTests {
     @Test func everySplitGivesTheSameReplies() throws {
-        let text = "+OK\r\n-NOPERM no\r\n:-42\r\n$5\r\na\r\nbc\r\n$-1\r\n*-1\r\n"
+        let text =
+            "+OK\r\n-NOPERM no\r\n:-42\r\n$5\r\na\r\nbc\r\n$-1\r\n*-1\r\n"
             + "*3\r\n:1\r\n*1\r\n$0\r\n\r\n+x\r\n$0\r\n\r\n"
         let expected: [ShardReply] = [
             .simple("OK"), .error("NOPERM no"), .integer(-42), .bulk(Array("a\r\nbc".utf8)), .bulk(nil), .array(nil),

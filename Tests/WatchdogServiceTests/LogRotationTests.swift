@@ -11,17 +11,19 @@ private final class LineWriter: @unchecked Sendable {
     init(path: String) {
         descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
         isStopped.initialize(to: false)
-        pthread_create(&thread, nil, { context in
-            guard let context else { return nil }
-            let writer = Unmanaged<LineWriter>.fromOpaque(context).takeUnretainedValue()
-            var number = 0
-            while !writer.isStopped.pointee {
-                let line = "\(number)\n"
-                _ = write(writer.descriptor, line, line.utf8.count)
-                number += 1
-            }
-            return nil
-        }, Unmanaged.passUnretained(self).toOpaque())
+        pthread_create(
+            &thread, nil,
+            { context in
+                guard let context else { return nil }
+                let writer = Unmanaged<LineWriter>.fromOpaque(context).takeUnretainedValue()
+                var number = 0
+                while !writer.isStopped.pointee {
+                    let line = "\(number)\n"
+                    _ = write(writer.descriptor, line, line.utf8.count)
+                    number += 1
+                }
+                return nil
+            }, Unmanaged.passUnretained(self).toOpaque())
     }
 
     func stop() {
