@@ -99,7 +99,7 @@ let package = Package(
         // Floor 4, services.
         library("ProxyService", [
             "ProxyCore", "ProxyControl", "Reactor", "RESP", "LocalSocket", "CLinux", "COpenSSL", "Primitives",
-            "ClusterModel",
+            "ClusterModel", "NodeLayout",
         ]),
         library("WatchdogService", ["WatchdogProtocol", "NodeLayout", "LocalSocket", "CLinux", "Primitives"]),
         library("NodeService", [

@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import NodeLayout
 import LocalSocket
 import Reactor
 
@@ -10,14 +11,14 @@ package struct TarnProxy {
         package let description: String
     }
 
-    private let prefix: String
+    private let paths: NodePaths
     private let loopCount: Int
 
     /// - Parameters:
     ///   - prefix: The node's prefix, `/` on a server.
     ///   - loopCount: Event loops, 1...64. Nil: one for each processor that is online, at most 8.
     package init(prefix: String, loopCount: Int?) {
-        self.prefix = prefix.hasSuffix("/") ? String(prefix.dropLast()) : prefix
+        paths = NodePaths(prefix: prefix)
         self.loopCount = loopCount ?? min(8, max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))))
     }
 
@@ -29,29 +30,28 @@ package struct TarnProxy {
         signal(SIGPIPE, SIG_IGN)
         raiseDescriptorLimit()
         let signals = clinux_signal_descriptor()  // Before any thread is made: they inherit the mask.
-        let path = prefix + "/run/tarn/proxy.sock"
-        makeDirectories(prefix + "/run/tarn")
+        makeDirectories(paths.run)
         let listener: Int32
         do {
-            listener = try LocalSocket.listen(path: path)
+            listener = try LocalSocket.listen(path: paths.proxySocket)
         } catch {
             throw StartError(description: "\(error); is another proxy running with this prefix?")
         }
         let replies = Mailbox<LoopReply>()
         let mailboxes = (0..<loopCount).map { _ in Mailbox<LoopMessage>() }
-        let credentials = NodeCredentials(prefix: prefix)
+        let paths = paths
         let count = loopCount
         let threads = mailboxes.enumerated().map { index, mailbox in
             LoopThread {
                 let worker = UnsafeMutablePointer<Worker>.allocate(capacity: 1)
                 worker.initialize(
                     to: Worker(
-                        index: index, loopCount: count, mailbox: mailbox, control: replies, credentials: credentials))
+                        index: index, loopCount: count, mailbox: mailbox, control: replies, paths: paths))
                 worker.pointee.run()
             }
         }
         ControlServer(listener: listener, signals: signals, loops: mailboxes, replies: replies).run()
-        unlink(path)
+        unlink(paths.proxySocket)
         for mailbox in mailboxes { mailbox.post(.stop) }
         for thread in threads { thread.join() }
     }

@@ -1,21 +1,7 @@
 import COpenSSL
 import Glibc
+import NodeLayout
 import RESP
-
-/// Where a node keeps its identity.
-package struct NodeCredentials: Sendable {
-    let certificate: String
-    let key: String
-    let authority: String
-
-    /// - Parameter prefix: The node's prefix, `/` on a server.
-    package init(prefix: String) {
-        let directory = (prefix.hasSuffix("/") ? String(prefix.dropLast()) : prefix) + "/var/lib/tarn/pki"
-        certificate = directory + "/node.crt"
-        key = directory + "/node.key"
-        authority = directory + "/ca.crt"
-    }
-}
 
 /// Mutual TLS to shards on other nodes, right on the sockets of one loop.
 ///
@@ -24,12 +10,12 @@ package struct NodeCredentials: Sendable {
 struct UpstreamTLS {
     enum Handshake { case done, again, failed(String) }
 
-    private let credentials: NodeCredentials
+    private let paths: NodePaths
     private var context: OpaquePointer?
     private var stamp: [Int] = []
 
-    init(credentials: NodeCredentials) {
-        self.credentials = credentials
+    init(paths: NodePaths) {
+        self.paths = paths
     }
 
     /// - Returns: Nil when the credentials can't be read; the caller tries again later.
@@ -87,7 +73,7 @@ struct UpstreamTLS {
     }
 
     private mutating func refresh() {
-        let now = [credentials.certificate, credentials.key, credentials.authority].map(Self.stampOfFile)
+        let now = [paths.nodeCertificate, paths.nodeKey, paths.authorityCertificate].map(Self.stampOfFile)
         if context != nil && now == stamp { return }
         guard let fresh = makeContext() else { return }  // The old one serves while files are being replaced.
         if let context { SSL_CTX_free(context) }
@@ -99,11 +85,11 @@ struct UpstreamTLS {
         ERR_clear_error()
         guard let context = SSL_CTX_new(TLS_client_method()) else { return nil }
         let isComplete =
-            SSL_CTX_use_certificate_chain_file(context, credentials.certificate) == 1
-            && SSL_CTX_use_PrivateKey_file(context, credentials.key, SSL_FILETYPE_PEM) == 1
-            && SSL_CTX_load_verify_locations(context, credentials.authority, nil) == 1
+            SSL_CTX_use_certificate_chain_file(context, paths.nodeCertificate) == 1
+            && SSL_CTX_use_PrivateKey_file(context, paths.nodeKey, SSL_FILETYPE_PEM) == 1
+            && SSL_CTX_load_verify_locations(context, paths.authorityCertificate, nil) == 1
         guard isComplete else {
-            log("can't read the node's TLS files near \(credentials.certificate): \(Self.lastError())")
+            log("can't read the node's TLS files near \(paths.nodeCertificate): \(Self.lastError())")
             SSL_CTX_free(context)
             return nil
         }

@@ -1,4 +1,5 @@
 import CLinux
+import NodeLayout
 import ProxyControl
 import ProxyCore
 import RESP
@@ -21,7 +22,7 @@ struct Worker {
     let poller = Poller()
     let mailbox: Mailbox<LoopMessage>
     let control: Mailbox<LoopReply>
-    let credentials: NodeCredentials
+    let paths: NodePaths
     let hasher = SlotHasher()
     let commands = CommandTable.compiled()
     var pool = BufferPool()
@@ -54,14 +55,14 @@ struct Worker {
 
     init(
         index: Int, loopCount: Int, mailbox: Mailbox<LoopMessage>, control: Mailbox<LoopReply>,
-        credentials: NodeCredentials
+        paths: NodePaths
     ) {
         self.index = index
         self.loopCount = loopCount
         self.mailbox = mailbox
         self.control = control
-        self.credentials = credentials
-        tls = UpstreamTLS(credentials: credentials)
+        self.paths = paths
+        tls = UpstreamTLS(paths: paths)
         requestBuffer = .allocate(capacity: Self.requestBufferBytes + scanSlackBytes)
         arena = .allocate(capacity: Self.arenaBytes + scanSlackBytes)
         random = UInt64(truncatingIfNeeded: MonotonicClock.milliseconds()) &+ UInt64(index)
