@@ -228,10 +228,14 @@ extension Manager {
         guard shard.role == .primary else { return }
         let replicas = database.shards.filter { $0.role == .replica && $0.slots == shard.slots }
         let reports = await shardReports()
-        let alive = replicas.filter { (reports[$0.id]?.pid ?? 0) > 0 }
+        // One that never heard of its primary holds nothing. If the primary wrote to disk, waiting for it is better:
+        // its agent starts it from there after a while (RestartPolicy).
+        let persists = database.policy.persistence != .none
+        let alive = replicas.filter { (reports[$0.id]?.pid ?? 0) > 0 && (!persists || offset($0, reports) > 0) }
         // The one that has seen the most of the primary's stream.
         guard let best = alive.max(by: { offset($0, reports) < offset($1, reports) }) else {
-            throw PlanError(code: "no_replica", status: 503, message: "No replica of shard \(shard.id) answers.")
+            throw PlanError(
+                code: "no_replica", status: 503, message: "No replica of shard \(shard.id) answers and holds its data.")
         }
         let fresh = fresh()
         let time = now()
