@@ -28,7 +28,7 @@ struct TestOutput {
         passed += xctest.executed - xctest.failures - xctest.skipped
         failed += (0..<xctest.failures).map { "XCTest failure \($0 + 1)" }
         skipped += (0..<xctest.skipped).map { "XCTest skip \($0 + 1)" }
-        guard status != 0, failed.isEmpty else { return }
+        guard status != 0, failed.isEmpty || !running.isEmpty else { return }
         let suspects = running.isEmpty ? "" : "; running then: \(running.sorted().joined(separator: ", "))"
         let kind = hasClosingLine ? "ended with exit code \(status)" : "crashed or was ended, exit code \(status)"
         failed.append("the test process \(kind)\(suspects)")
@@ -37,6 +37,8 @@ struct TestOutput {
     private mutating func readSwiftTesting(_ rest: Substring, _ line: String) {
         if rest.hasPrefix("Test run with ") {
             hasClosingLine = true
+        } else if rest == "Test run started." {
+            return
         } else if let test = Self.after(["Test "], rest) {
             readTest(test, line)
         }

@@ -47,6 +47,16 @@ import Testing
         #expect(found.failed.first?.contains("second()") == true)
     }
 
+    @Test func aCrashIsToldBesideFailures() {
+        let found = output(
+            """
+            ◇ Test first() started.
+            ✘ Test first() failed after 0.001 seconds with 1 issue.
+            ◇ Test second() started.
+            """, status: 1)
+        #expect(found.failed.count == 2)
+    }
+
     @Test func aBadStatusIsNeverASuccess() {
         let found = output("✔ Test run with 0 tests in 0 suites passed after 0.001 seconds.", status: 1)
         #expect(found.failed.count == 1)
