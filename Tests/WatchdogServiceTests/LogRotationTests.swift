@@ -74,7 +74,10 @@ private func rotate(_ path: String, beyond limitBytes: Int64) -> Bool {
             let new = try #require(content(of: path))
             #expect(old.count > 2 << 20)
             #expect(!new.contains(0), "the writer appends, so an emptied file has no hole")
-            let numbers = [old, new].map { bytes in
+            // A reader may see a write half done where it crosses a page, so the copy's last line can be cut short:
+            // that line is part of the moment that may be lost.
+            let whole = old[..<(old.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0)]
+            let numbers = [Array(whole), new].map { bytes in
                 bytes.split(separator: UInt8(ascii: "\n")).compactMap { Int(String(decoding: $0, as: UTF8.self)) }
             }
             // Whole lines, each once, without a gap but the one between the two files.
