@@ -43,6 +43,9 @@ final class HTTPExchangeHandler: ChannelInboundHandler {
     private var current: Current?
     private var idleTimer: Scheduled<Void>?
     private var context: ChannelHandlerContext?
+    /// Why the connection ended, if it said so while no exchange was running: in TLS 1.3 a server's refusal of our
+    /// certificate comes after the handshake is over for us, at times before the first request.
+    private var reason: HTTPClientError?
 
     init(maximumBytes: Int) {
         machine = HTTPExchangeMachine(maximumBytes: maximumBytes)
@@ -66,8 +69,9 @@ final class HTTPExchangeHandler: ChannelInboundHandler {
     ) {
         guard !ticket.isCancelled else { return promise.fail(Self.cancelledError(wasSent: false)) }
         guard let context, machine.begin(isStreamed: chunks != nil, isKeptAlive: request.isKeepAlive) else {
-            return promise.fail(
-                HTTPClientError(.closed, "the server closed the connection before the request", wasSent: false))
+            let unknown = HTTPClientError(
+                .closed, "the server closed the connection before the request", wasSent: false)
+            return promise.fail(reason ?? unknown)
         }
         idleTimer?.cancel()
         let timer = deadline.map { deadline in
@@ -120,7 +124,9 @@ final class HTTPExchangeHandler: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        act(machine.lost(Self.error(from: error)))
+        let error = Self.error(from: error)
+        if current == nil { reason = HTTPClientError(error.code, error.message, wasSent: false) }
+        act(machine.lost(error))
         context.close(promise: nil)
     }
 
