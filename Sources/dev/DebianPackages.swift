@@ -19,6 +19,10 @@ struct DebianPackages {
         ("iso-codes", "sample data: languages, countries, subdivisions"),
         ("wamerican", "sample data: 100,000 words"),
     ])
+    static let forTests = DebianPackages(needed: [
+        ("openssl", "an independent judge of our certificates"),
+        ("python3-venv", "the client libraries that are tried against an endpoint"),
+    ])
     static let forContainers = DebianPackages(needed: [
         ("docker.io", "container tests"),
         ("docker-compose", "container tests"),

@@ -14,7 +14,7 @@ struct TestVerb {
 
     func run() throws {
         var levels: [TestLevel] = []
-        var packages = DebianPackages.forBuilding + .forPackaging + .forData
+        var packages = DebianPackages.forBuilding + .forPackaging + .forData + .forTests
         if !arguments.has("quick") { packages = packages + .forContainers }
         try packages.ensure(isApproved: arguments.has("yes"))
         if isWanted("lint") { levels.append(try LintLevel(workspace: workspace).run()) }
