@@ -54,11 +54,12 @@ package struct Database {
     package var table: RouteTable
     /// From `table`, by pointer, for the request path.
     package var slots: UnsafeMutablePointer<UInt16>?
-    package var upstreams: SharedUpstreams
+    package var lanes: LaneTable
     package var shards: UnsafeMutablePointer<ShardPointer>
     package var shardCount: Int
     /// Commands up to this ``CommandInfo/tier`` need no closer look.
-    package var passingTier: UInt8
+    package private(set) var passingTier: UInt8 = 0
+    package var pause = Pause()
     package var isRemoved = false
     package var listener: Int32 = -1
     package var sessionCount = 0
@@ -73,37 +74,48 @@ package struct Database {
     package var nextShard = 0
 
     package init(
-        table: RouteTable, upstreams: SharedUpstreams, shards: UnsafeMutablePointer<ShardPointer>
+        table: RouteTable, lanes: LaneTable, shards: UnsafeMutablePointer<ShardPointer>
     ) {
         self.table = table
-        self.upstreams = upstreams
+        self.lanes = lanes
         self.shards = shards
         slots = table.slots
         shardCount = table.routes.shards.count
-        passingTier = shardCount == 1 ? 1 : 0
         statistics = DatabaseStatistics(database: table.routes.database)
+        updatePassingTier()
+    }
+
+    /// After the routes or a pause have changed.
+    package mutating func updatePassingTier() {
+        passingTier = pause.isOn ? 0 : slots == nil ? 2 : 1
     }
 }
 
-/// The shared upstreams of a database's shards, in the order of the routes: one for each version of the protocol, since
-/// a connection speaks one. They connect on first use, so the version that nobody speaks costs nothing.
-package struct SharedUpstreams {
-    package let resp2: UnsafeMutablePointer<UpstreamPointer>
-    package let resp3: UnsafeMutablePointer<UpstreamPointer>
+/// The shared upstreams of a database's shards by lane, in the order of the routes. A lane's row is there from the
+/// first session that needs it on; its upstreams connect on first use, so what nobody speaks costs nothing.
+package struct LaneTable {
+    private let rows: UnsafeMutablePointer<UnsafeMutablePointer<UpstreamPointer>?>
 
-    package init(count: Int) {
-        resp2 = .allocate(capacity: count)
-        resp3 = .allocate(capacity: count)
+    package init() {
+        rows = .allocate(capacity: Lane.count)
+        rows.initialize(repeating: nil, count: Lane.count)
     }
 
+    /// - Precondition: The lane was opened.
     @inline(__always)
-    package func speaking(resp3 usesRESP3: Bool) -> UnsafeMutablePointer<UpstreamPointer> {
-        usesRESP3 ? resp3 : resp2
+    package subscript(lane: Lane) -> UnsafeMutablePointer<UpstreamPointer> { rows[Int(lane.index)].unsafelyUnwrapped }
+
+    package func isOpen(_ lane: Lane) -> Bool { rows[Int(lane.index)] != nil }
+    package var open: [Lane] { (0..<Lane.count).map(Lane.init(index:)).filter(isOpen) }
+
+    package func set(_ lane: Lane, _ upstreams: UnsafeMutablePointer<UpstreamPointer>) {
+        rows[Int(lane.index)]?.deallocate()
+        rows[Int(lane.index)] = upstreams
     }
 
     package func deallocate() {
-        resp2.deallocate()
-        resp3.deallocate()
+        for index in 0..<Lane.count { rows[index]?.deallocate() }
+        rows.deallocate()
     }
 }
 
@@ -120,9 +132,8 @@ package struct Shard {
     package var all: PointerList<Upstream>
     package var isRetired = false
     package var isInGrave = false
-    /// These live as long as the shard; set right after it is made.
-    package var shared: UpstreamPointer?
-    package var sharedRESP3: UpstreamPointer?
+    /// One for each open lane. These live as long as the shard.
+    package var shared: [Lane: UpstreamPointer] = [:]
 
     /// Idle connections kept for large requests and blocking commands.
     package static let maximumIdle = 64

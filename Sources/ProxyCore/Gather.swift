@@ -21,6 +21,10 @@ package final class Gather {
         case learn
         /// The reply of the first shard stands for all; an error of any wins.
         case first
+        /// Names and counts in turn, the same names in every part: `PUBSUB SHARDNUMSUB`.
+        case namedCounts
+        /// What the client gets when no shard objects.
+        case fixed([UInt8])
     }
 
     package let session: SessionPointer

@@ -5,8 +5,12 @@
         case session
         /// The reply is one part of a ``Gather``.
         case part
-        /// The reply to the proxy's own AUTH.
+        /// The reply to the proxy's own AUTH, HELLO or SELECT.
         case login
+        /// What the shard calls the connection.
+        case identity
+        /// The answer to a question of another loop: a retained ``Relay``.
+        case relay
         /// A reply nobody waits for: QUEUED within a block sent as a whole.
         case discard
     }

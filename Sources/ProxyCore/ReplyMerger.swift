@@ -11,6 +11,8 @@ package enum ReplyMerger {
         case .configuration(let own): return ConfigurationView.merge(parts[0], own)
         case .list: return list(parts)
         case .allOK, .learn, .learnVersion, .first: return parts[0]
+        case .fixed(let reply): return reply
+        case .namedCounts: return namedCounts(parts)
         case .anyValue: return anyValue(parts, random)
         case .info(let facts): return InfoMerger.merge(parts, facts)
         case .scan(let shard, let shardCount): return scan(parts[0], shard, shardCount)
@@ -102,6 +104,26 @@ package enum ReplyMerger {
         var writer = ReplyWriter()
         writer.array(flags.count)
         for flag in flags { writer.integer(flag) }
+        return writer.bytes
+    }
+
+    private static func namedCounts(_ parts: [[UInt8]]) -> [UInt8] {
+        var names: [[UInt8]] = []
+        var counts: [Int] = []
+        for (index, part) in parts.enumerated() {
+            let pairs = read(part) { reader -> [(name: [UInt8], count: Int)] in
+                let count = max(0, reader.number() ?? 0) / 2
+                return (0..<count).map { _ in (reader.bulk()?.bytes ?? [], reader.number() ?? 0) }
+            }
+            if index == 0 { names = pairs.map(\.name) }
+            counts = index == 0 ? pairs.map(\.count) : zip(counts, pairs).map { $0 + $1.count }
+        }
+        var writer = ReplyWriter()
+        writer.array(names.count * 2)
+        for (name, count) in zip(names, counts) {
+            writer.bulk(name)
+            writer.integer(count)
+        }
         return writer.bytes
     }
 

@@ -20,9 +20,11 @@ package struct Session {
     /// Most requests that may be unanswered. Halves when the client reads slowly, doubles when it keeps up.
     package var window: UInt32 = Session.initialWindow
     package var mode: SessionMode
-    /// Said HELLO 3: its requests go over upstreams that did so too, and their replies pass as they are.
-    package var usesRESP3 = false
+    /// Whose upstreams carry its requests: after HELLO 3 those that speak RESP3, so that replies pass as they are.
+    package var lane = Lane.resp2
     package var isDead = false
+    /// Some replies are not to be sent: ``SessionDetails/muted``.
+    package var isMuted = false
     package var isInGrave = false
     /// Close as soon as all replies have left; nothing more is read.
     package var isClosing = false
@@ -53,26 +55,46 @@ package struct Session {
     package var progress = CommandProgress()
     package var isStreaming = false
     package var streamUpstream: UpstreamPointer?
-    /// Upstream of its own for as long as it blocks, watches or subscribes.
+    /// Upstream of its own for as long as it blocks or watches.
     package var pinned: UpstreamPointer?
+    /// One upstream of its own for each shard, in the order of the routes, while the shards track its reads.
+    package var ownUpstreams: UnsafeMutablePointer<UpstreamPointer>?
     package var previous: SessionPointer?
     package var next: SessionPointer?
     /// What few sessions have: a name, a transaction.
     package var details: SessionDetails?
 
+    /// As CLIENT ID has it: unique among the loops of a proxy, and tells the loop.
+    package let identifier: Int
+    /// Monotonic seconds.
+    package let connectedAt: UInt32
+    package var lastActiveAt: UInt32
+    /// Length of the command that is being looked at; for CLIENT LIST.
+    package var commandBytes: UInt32 = 0
+    /// The last command that was taken; for CLIENT LIST.
+    package var lastCommand: UnsafePointer<CommandInfo>?
+
     package static let initialWindow: UInt32 = 256
     package static let maximumWindow: UInt32 = 4096
 
-    package init(descriptor: Int32, database: DatabasePointer, mode: SessionMode) {
+    package init(
+        descriptor: Int32, database: DatabasePointer, mode: SessionMode, identifier: Int, connectedAt: UInt32
+    ) {
         self.descriptor = descriptor
         self.database = database
         self.mode = mode
+        self.identifier = identifier
+        self.connectedAt = connectedAt
+        lastActiveAt = connectedAt
     }
 
     package var hasUnanswered: Bool { nextSequence != sendSequence }
+    package var usesRESP3: Bool { lane.usesRESP3 }
     /// Has upstreams of its own, which a command may occupy for long.
-    package var holdsUpstreams: Bool { pinned != nil || details?.lent.isEmpty == false }
-    package var isSubscribed: Bool { mode.contains(.subscriber) || details?.subscriptions.isEmpty == false }
+    package var holdsUpstreams: Bool {
+        pinned != nil || details.map { !$0.lent.isEmpty || !$0.attached.isEmpty } == true
+    }
+    package var isSubscribed: Bool { details.map { !$0.subscriptions.isEmpty } == true }
 }
 
 /// Why a session's commands can't take the short way; zero for nearly all.
@@ -83,19 +105,41 @@ package struct SessionMode: OptionSet {
     package static let transaction = SessionMode(rawValue: 2)
     /// Subscribed in RESP2, which leaves room for nothing else.
     package static let subscriber = SessionMode(rawValue: 4)
+    /// CLIENT CACHING goes in front of its next command.
+    package static let caching = SessionMode(rawValue: 8)
+}
+
+/// Requests without replies: from a number on, up to another or without end.
+package struct MutedRange {
+    package let first: UInt32
+    package var end: UInt32?
+
+    package init(first: UInt32, end: UInt32?) {
+        self.first = first
+        self.end = end
+    }
+
+    package func contains(_ sequence: UInt32) -> Bool {
+        Int32(bitPattern: sequence &- first) >= 0 && end.map { Int32(bitPattern: sequence &- $0) < 0 } ?? true
+    }
 }
 
 /// The rarely used part of a session.
 package final class SessionDetails {
-    package var identifier: Int = 0
     package var name: [UInt8] = []
     package var libraryName: [UInt8] = []
     package var libraryVersion: [UInt8] = []
-    package var address = ""
-    package var connectedAtSeconds = 0
+    /// Of the command that was looked at last, if it is one of a container's.
+    package var lastSubcommand = ""
+    /// CLIENT REPLY: numbers of the requests whose replies are dropped. Only the last range can be open.
+    package var muted: [MutedRange] = []
+    package var tracking: Tracking?
+    /// Shards of the session's own upstreams.
+    package var ownCount = 0
     /// Commands between MULTI and EXEC as they came.
     package var queued: [UInt8] = []
     package var queuedCount = 0
+    package var queuesWrite = false
     package var isAborted = false
     /// Slot that the transaction's or watch's keys must share; -1 until the first key.
     package var slot = -1
@@ -103,12 +147,14 @@ package final class SessionDetails {
     /// A command that a shard was just asked about.
     package var askedName: [UInt8] = []
     package var hasAskedVersion = false
-    /// Upstreams that push messages to a session of RESP3, one for each shard it subscribed at.
-    package var subscriptions: [UpstreamPointer] = []
+    package var subscriptions = Subscriptions()
+    package var isMonitor = false
+    /// Upstreams that bring what the session did not ask for one by one: messages, commands, invalidations.
+    package var attached: [UpstreamPointer] = []
+    /// The answer to a command that changes what it is told, until every shard has confirmed it.
+    package var confirmation: [UInt8]?
     /// Upstreams that answer a WAIT of the session.
     package var lent: [UpstreamPointer] = []
-    /// Probes behind (un)subscriptions that a subscription's upstream has still to answer.
-    package var probesDue = 0
     /// Pushes that came in the middle of a reply.
     package var heldPushes: [UInt8] = []
     package init() {}

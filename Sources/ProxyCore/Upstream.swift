@@ -2,7 +2,7 @@ package import RESP
 
 package typealias UpstreamPointer = UnsafeMutablePointer<Upstream>
 
-/// One connection to a shard: shared by all sessions of a loop, or lent to one.
+/// One connection to a shard: shared by all sessions of a lane, or one session's own.
 ///
 /// Invariants: `pending` has one entry for each request in the stream, in order, the login included; the
 /// unsent bytes in `output` are the tail of that stream; `rest` holds no whole reply.
@@ -17,19 +17,31 @@ package struct Upstream {
         case waiting
     }
 
+    /// What it is for, which decides what follows the login and who gets what comes.
+    package enum Role: UInt8 {
+        /// Carries the requests of all sessions of its lane.
+        case shared
+        /// Lent to one session for one request, or for as long as it watches keys.
+        case lent
+        /// One session's channels and patterns at this shard. Messages go to its owner.
+        case subscription
+        /// Sends its owner every command that the shard executes.
+        case monitor
+        /// Carries all requests of its owner, whose reads the shard tracks.
+        case tracking
+    }
+
     package var descriptor: Int32 = -1
     package var state = State.idle
-    package var isShared: Bool
-    /// Begins with HELLO 3; it serves the sessions that did so.
-    package let usesRESP3: Bool
+    package let role: Role
+    /// Protocol and logical database of its connection.
+    package let lane: Lane
     package var isDirty = false
     /// More waits than ``blockLimit``: sessions that want to add are parked.
     package var isBlocked = false
     package var isListedForTime = false
     /// Its shard left the routes: finish what was asked, then go.
     package var isRetired = false
-    /// Everything that comes goes to `owner` as it is (subscriptions).
-    package var pushesToOwner = false
     package var isDead = false
     package var isStreamingReply = false
     package var isAwaitingTLSWrite = false
@@ -54,6 +66,10 @@ package struct Upstream {
     package var connectDeadline = 0
     /// Since when requests wait without a connection; 0: none do.
     package var waitingSince = 0
+    /// Confirmations of subscriptions (or of MONITOR) that the shard still owes.
+    package var confirmationsDue = 0
+    /// What the shard calls this connection; 0 until it said so. For CLIENT UNBLOCK.
+    package var shardClientIdentifier = 0
 
     /// Sent bytes that are kept for a repetition; with more in flight there is none.
     package static let sentLimit = 256 << 10
@@ -61,9 +77,16 @@ package struct Upstream {
     /// Bytes that may wait in an upstream before sessions are held back.
     package static let blockLimit = 1 << 20
 
-    package init(shard: ShardPointer, isShared: Bool, usesRESP3: Bool) {
+    package init(shard: ShardPointer, role: Role, lane: Lane) {
         self.shard = shard
-        self.isShared = isShared
-        self.usesRESP3 = usesRESP3
+        self.role = role
+        self.lane = lane
     }
+
+    /// Carries requests one behind the other that are repeated after a loss.
+    package var isShared: Bool { role == .shared || role == .tracking }
+    /// Belongs to one session for as long as that wants to be told something.
+    package var isAttached: Bool { role.rawValue >= Role.subscription.rawValue }
+    /// Only listens: carries no request and answers none.
+    package var isListening: Bool { role == .subscription || role == .monitor }
 }

@@ -14,6 +14,9 @@ enum LoopMessage: Sendable {
     case apply(RouteTable, Listener, operation: Int)
     case remove(DatabaseID, operation: Int)
     case report(operation: Int)
+    /// Something about the clients of a database; the answer goes to the loop of this index.
+    case query(ClientQuery, origin: Int, ticket: Int)
+    case answer(ticket: Int, ClientAnswer)
     /// Stop accepting, let sessions finish, end the thread.
     case stop
 }

@@ -40,13 +40,11 @@ package struct TarnProxy {
         let replies = Mailbox<LoopReply>()
         let mailboxes = (0..<loopCount).map { _ in Mailbox<LoopMessage>() }
         let paths = paths
-        let count = loopCount
-        let threads = mailboxes.enumerated().map { index, mailbox in
+        let threads = mailboxes.indices.map { index in
             LoopThread {
                 let worker = UnsafeMutablePointer<Worker>.allocate(capacity: 1)
                 worker.initialize(
-                    to: Worker(
-                        index: index, loopCount: count, mailbox: mailbox, control: replies, paths: paths))
+                    to: Worker(index: index, loops: mailboxes, control: replies, paths: paths))
                 worker.pointee.run()
             }
         }

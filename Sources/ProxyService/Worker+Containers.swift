@@ -10,6 +10,10 @@ extension Worker {
         let arguments = ArgumentCursor.all(bytes, command)
         let name = arguments[1]
         switch info.handling {
+        case .pubsub where name.isWord("shardchannels"): return fanOut(session, bytes, command, .list, isWrite: false)
+        case .pubsub where name.isWord("shardnumsub"):
+            return fanOut(session, bytes, command, .namedCounts, isWrite: false)
+        case .pubsub: return forward(session, toShard: 0, bytes, command, info)  // It has all classic channels.
         case .object, .xgroup: return forwardSecondKey(session, arguments, bytes, command, info)
         case .memory where name.isWord("usage"): return forwardSecondKey(session, arguments, bytes, command, info)
         case .script where name.isWord("exists"): return fanOut(session, bytes, command, .every, isWrite: false)

@@ -25,6 +25,8 @@ extension Worker {
                     return statistics
                 }
                 control.post(LoopReply(operation: operation, statistics: statistics))
+            case .query(let request, let origin, let ticket): answer(request, origin, ticket)
+            case .answer(let ticket, let answer): take(answer, ticket)
             case .stop: stop()
             }
         }
@@ -38,8 +40,9 @@ extension Worker {
             change(database, table)
         } else {
             database = DatabasePointer.allocate(capacity: 1)
-            let arrays = makeShards(database, table, known: [])
-            database.initialize(to: Database(table: table, upstreams: arrays.upstreams, shards: arrays.shards))
+            let shards = makeShards(database, table, known: [])
+            database.initialize(to: Database(table: table, lanes: LaneTable(), shards: shards))
+            openLane(database, .resp2)
             databases[identifier] = database
         }
         switch listener {
@@ -56,40 +59,30 @@ extension Worker {
     /// were asked, and what was not sent yet moves to where it belongs now.
     private mutating func change(_ database: DatabasePointer, _ table: RouteTable) {
         let old = (0..<database.pointee.shardCount).map { database.pointee.shards[$0] }
-        let arrays = makeShards(database, table, known: old)
-        database.pointee.upstreams.deallocate()
+        let shards = makeShards(database, table, known: old)
+        let lanes = database.pointee.lanes.open
+        let haveSlotsMoved = database.pointee.table.routes.shards.map(\.slots) != table.routes.shards.map(\.slots)
         database.pointee.shards.deallocate()
         database.pointee.table = table
         database.pointee.slots = table.slots
-        database.pointee.upstreams = arrays.upstreams
-        database.pointee.shards = arrays.shards
+        database.pointee.shards = shards
         database.pointee.shardCount = table.routes.shards.count
-        database.pointee.passingTier = table.slots == nil ? 1 : 0
+        for lane in lanes { fillLane(database, lane) }
+        database.pointee.updatePassingTier()
         database.pointee.nextShard = 0
         database.pointee.version = nil
-        let kept = (0..<database.pointee.shardCount).map { arrays.shards[$0] }
-        // Messages are published at the shards of the new routes; a subscriber that stayed would wait in vain.
-        if old[0] != kept[0] { closeSubscribers(old[0]) }
-        for shard in old where !kept.contains(shard) {
-            closeSubscribers(shard)
-            retire(shard)
-        }
-    }
-
-    private mutating func closeSubscribers(_ shard: ShardPointer) {
-        var subscribers: [SessionPointer] = []
-        for index in 0..<shard.pointee.all.count where shard.pointee.all[index].pointee.pushesToOwner {
-            if let owner = shard.pointee.all[index].pointee.owner { subscribers.append(owner) }
-        }
-        for session in subscribers { close(session) }  // They reconnect and subscribe where the messages are now.
+        let kept = (0..<database.pointee.shardCount).map { shards[$0] }
+        let leaving = old.filter { !kept.contains($0) }
+        for shard in leaving { shard.pointee.isRetired = true }
+        followRoutes(database, haveSlotsMoved: haveSlotsMoved)
+        for shard in leaving { retire(shard) }
     }
 
     private mutating func makeShards(
         _ database: DatabasePointer, _ table: RouteTable, known: [ShardPointer]
-    ) -> (upstreams: SharedUpstreams, shards: UnsafeMutablePointer<ShardPointer>) {
+    ) -> UnsafeMutablePointer<ShardPointer> {
         let routes = table.routes
         let count = routes.shards.count
-        let upstreams = SharedUpstreams(count: count)
         let shards = UnsafeMutablePointer<ShardPointer>.allocate(capacity: count)
         for (index, route) in routes.shards.enumerated() {
             let same = known.first { shard in
@@ -99,10 +92,8 @@ extension Worker {
             let shard = same ?? makeShard(database, route, routes.shardPassword)
             shard.pointee.firstSlot = Int(route.slots.first)
             shards[index] = shard
-            upstreams.resp2[index] = shard.pointee.shared.unsafelyUnwrapped
-            upstreams.resp3[index] = shard.pointee.sharedRESP3.unsafelyUnwrapped
         }
-        return (upstreams, shards)
+        return shards
     }
 
     private mutating func makeShard(
@@ -111,20 +102,44 @@ extension Worker {
         let shard = ShardPointer.allocate(capacity: 1)
         shard.initialize(
             to: Shard(identifier: route.shard, address: route.address, password: password, database: database))
-        shard.pointee.shared = makeUpstream(shard, isShared: true, usesRESP3: false)
-        shard.pointee.sharedRESP3 = makeUpstream(shard, isShared: true, usesRESP3: true)
         return shard
     }
 
+    /// For the first session of its kind.
+    mutating func openLane(_ database: DatabasePointer, _ lane: Lane) {
+        if !database.pointee.lanes.isOpen(lane) { fillLane(database, lane) }
+    }
+
+    private mutating func fillLane(_ database: DatabasePointer, _ lane: Lane) {
+        let count = database.pointee.shardCount
+        let upstreams = UnsafeMutablePointer<UpstreamPointer>.allocate(capacity: count)
+        for index in 0..<count {
+            let shard = database.pointee.shards[index]
+            let upstream = shard.pointee.shared[lane] ?? makeUpstream(shard, .shared, lane)
+            shard.pointee.shared[lane] = upstream
+            upstreams[index] = upstream
+        }
+        database.pointee.lanes.set(lane, upstreams)
+    }
+
+    /// From now on the session's requests go this way.
+    /// - Precondition: Nothing of it is unanswered.
+    mutating func enter(_ session: SessionPointer, _ lane: Lane) {
+        openLane(session.pointee.database, lane)
+        session.pointee.lane = lane
+    }
+
     private mutating func retire(_ shard: ShardPointer) {
-        shard.pointee.isRetired = true
         shard.pointee.database.pointee.retired.append(shard)
         var index = shard.pointee.all.count - 1
         while index >= 0 {
             let upstream = shard.pointee.all[index]
             upstream.pointee.isRetired = true
             // A lent one stays with its session until that gives it back.
-            if upstream.pointee.owner == nil { reroute(upstream) }
+            if upstream.pointee.owner == nil || upstream.pointee.isShared {
+                parkAskers(upstream)
+                reroute(upstream)
+            }
             index -= 1
             index = min(index, shard.pointee.all.count - 1)
         }
@@ -132,6 +147,7 @@ extension Worker {
 
     private mutating func remove(_ identifier: DatabaseID) {
         guard let database = databases.removeValue(forKey: identifier.rawValue) else { return }
+        endPause(database)
         closeListener(database)
         database.pointee.isRemoved = true
         while let session = database.pointee.firstSession { close(session) }
@@ -151,7 +167,7 @@ extension Worker {
         for database in removedDatabases {
             for index in 0..<database.pointee.shardCount { free(database.pointee.shards[index]) }
             database.pointee.retired.deallocate()
-            database.pointee.upstreams.deallocate()
+            database.pointee.lanes.deallocate()
             database.pointee.shards.deallocate()
             database.pointee.learned?.deallocate()
             database.deinitialize(count: 1)

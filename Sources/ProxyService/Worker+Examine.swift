@@ -27,7 +27,16 @@ extension Worker {
         if session.pointee.mode.contains(.transaction) {
             return enqueue(session, bytes, command, info)
         }
-        return dispatch(session, bytes, command, info)
+        session.pointee.lastCommand = entry
+        session.pointee.commandBytes = UInt32(truncatingIfNeeded: command.byteCount)
+        if database.pointee.pause.isOn, let step = heldByPause(session, info) { return step }
+        let step = dispatch(session, bytes, command, info)
+        if session.pointee.mode.contains(.caching) && step != .parked && info.handling != .client
+            && !session.pointee.mode.contains(.transaction)
+        {
+            session.pointee.mode.remove(.caching)
+        }
+        return step
     }
 
     func find(_ database: DatabasePointer, _ name: Bytes, _ count: Int) -> CommandTable.Entry? {
@@ -58,6 +67,11 @@ extension Worker {
         switch info.handling {
         case .key, .keys, .countedKeys, .streams, .storeOption:
             return forwardKeyed(session, bytes, command, info)
+        case .otherDatabase:
+            if session.pointee.database.pointee.slots != nil, namesOtherDatabase(bytes, command, info) {
+                return reject(session, "ERR DB index is out of range")
+            }
+            return forwardKeyed(session, bytes, command, info)
         case .mget, .mset, .countOfKeys: return split(session, bytes, command, info)
         case .anyShard: return forwardAnywhere(session, bytes, command, info)
         case .firstShard: return forward(session, toShard: 0, bytes, command, info)
@@ -68,7 +82,7 @@ extension Worker {
         case .allShardsInfo:
             return fanOut(session, bytes, command, .info(infoFacts(database)), isWrite: false)
         case .scan: return scan(session, bytes, command)
-        case .script, .function, .object, .memory, .xgroup, .latency, .slowlog:
+        case .script, .function, .object, .memory, .xgroup, .latency, .slowlog, .pubsub:
             return container(session, bytes, command, info)
         case .multi:
             session.pointee.mode.insert(.transaction)
@@ -78,12 +92,12 @@ extension Worker {
         case .watch: return watch(session, bytes, command, info)
         case .unwatch: return unwatch(session)
         case .subscribe, .shardSubscribe: return subscribe(session, bytes, command, info)
-        case .unsubscribe: return unsubscribeIdle(session, bytes, command, info)
+        case .unsubscribe: return unsubscribe(session, bytes, command, info)
+        case .monitor: return monitor(session)
         case .wait: return wait(session, bytes, command)
         case .refused: return reject(session, Self.unknownText(bytes, command))
         case .notPermitted:
             return rejectPermission(session, info.name)
-        case .unsupported: return reject(session, "ERR \(info.name) is not supported yet by this endpoint")
         case .auth, .hello, .ping, .echo, .quit, .select, .client, .commandInfo, .time, .config, .reset, .role, .acl,
             .lastsave, .readonly:
             return local(session, ArgumentCursor.all(bytes, command), bytes, command, info)
@@ -110,6 +124,13 @@ extension Worker {
         return forward(session, toShard: index, bytes, command, info)
     }
 
+    func namesOtherDatabase(_ bytes: Bytes, _ command: ScannedCommand, _ info: CommandInfo) -> Bool {
+        let arguments = ArgumentCursor.all(bytes, command)
+        if info.name == "move" { return arguments[2].integer != 0 }
+        guard let word = arguments.dropFirst(3).firstIndex(where: { $0.isWord("db") }) else { return false }
+        return word + 1 < arguments.count && arguments[word + 1].integer != 0
+    }
+
     static let crossSlotText = "CROSSSLOT Keys in request don't hash to the same slot"
 
     mutating func forward(
@@ -121,10 +142,14 @@ extension Worker {
         return .next
     }
 
-    /// The shared upstream of a shard that speaks the session's version of the protocol.
+    /// The upstream that carries the session's requests to a shard.
     @inline(__always)
-    func sharedUpstream(_ session: SessionPointer, _ index: Int) -> UpstreamPointer {
-        session.pointee.database.pointee.upstreams.speaking(resp3: session.pointee.usesRESP3)[index]
+    func sharedUpstream(_ session: SessionPointer, _ index: Int) -> UpstreamPointer { upstreams(of: session)[index] }
+
+    /// One for each shard: those of the session's lane, or its own.
+    @inline(__always)
+    func upstreams(of session: SessionPointer) -> UnsafeMutablePointer<UpstreamPointer> {
+        session.pointee.ownUpstreams ?? session.pointee.database.pointee.lanes[session.pointee.lane]
     }
 
     mutating func forwardAnywhere(

@@ -106,6 +106,7 @@ extension Worker {
     mutating func ask(
         _ gather: Gather, _ part: Int, _ upstream: UpstreamPointer, _ request: [UInt8], isWrite: Bool
     ) {
+        sendCaching(gather.session, upstream)
         upstream.pointee.pending.append(
             Pending(
                 target: Unmanaged.passRetained(gather).toOpaque(), sequence: gather.sequence,

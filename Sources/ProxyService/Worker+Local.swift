@@ -49,74 +49,22 @@ extension Worker {
 
     static func arityText(_ name: String) -> String { "ERR wrong number of arguments for '\(name)' command" }
 
+    /// A sharded database has one logical database, any other one sixteen, each over upstreams that selected it.
     private mutating func select(_ session: SessionPointer, _ arguments: [ByteSpan]) -> Step {
-        guard let index = arguments[1].integer else {
-            return reject(session, "ERR invalid DB index")
-        }
-        if index != 0 { return reject(session, "ERR DB index is out of range") }
-        answer(session, Array("+OK\r\n".utf8))
-        return .next
-    }
-
-    // MARK: CLIENT
-
-    /// Given on first use; unique among the loops of this proxy.
-    mutating func identifier(_ session: SessionPointer) -> Int {
-        let details = details(session)
-        if details.identifier == 0 {
-            nextIdentifier += 1
-            details.identifier = nextIdentifier * loopCount + index
-            details.address = Sockets.peer(of: session.pointee.descriptor)
-        }
-        return details.identifier
-    }
-
-    private mutating func client(_ session: SessionPointer, _ arguments: [ByteSpan]) -> Step {
-        let identifier = identifier(session)
-        let details = details(session)
-        var writer = ReplyWriter(usesRESP3: session.pointee.usesRESP3)
-        let subcommand = arguments[1]
-        if subcommand.isWord("setname") {
-            guard arguments.count == 3 else { return reject(session, Self.arityText("client|setname")) }
-            guard Self.isName(arguments[2]) else { return reject(session, Self.nameText) }
-            details.name = arguments[2].bytes
-            writer.simple("OK")
-        } else if subcommand.isWord("getname") {
-            if details.name.isEmpty { writer.null() } else { writer.bulk(details.name) }
-        } else if subcommand.isWord("id") {
-            writer.integer(identifier)
-        } else if subcommand.isWord("setinfo") {
-            guard arguments.count == 4 else { return reject(session, Self.arityText("client|setinfo")) }
-            if arguments[2].isWord("lib-name") {
-                details.libraryName = arguments[3].bytes
-            } else if arguments[2].isWord("lib-ver") {
-                details.libraryVersion = arguments[3].bytes
-            } else {
-                return reject(session, "ERR Unrecognized option '\(arguments[2].text)'")
+        guard let index = arguments[1].integer else { return reject(session, "ERR invalid DB index") }
+        let count = session.pointee.database.pointee.slots == nil ? Lane.databaseCount : 1
+        guard index >= 0, index < count else { return reject(session, "ERR DB index is out of range") }
+        if index != session.pointee.lane.databaseIndex {
+            if session.pointee.hasUnanswered {  // They are on their way over other upstreams.
+                park(session, untilReplied: true)
+                return .parked
             }
-            writer.simple("OK")
-        } else if subcommand.isWord("info") || subcommand.isWord("list") {
-            writer.verbatim(describe(session, details) + "\n")
-        } else if subcommand.isWord("no-evict") || subcommand.isWord("no-touch") {
-            writer.simple("OK")
-        } else {
-            return reject(session, "ERR unknown subcommand '\(subcommand.text)'. Try CLIENT HELP.")
+            if session.pointee.details?.isWatching == true || session.pointee.ownUpstreams != nil {
+                return reject(session, "ERR SELECT while watching or tracking is not supported by this endpoint")
+            }
+            enter(session, Lane(databaseIndex: index, usesRESP3: session.pointee.usesRESP3))
         }
-        answer(session, writer.bytes)
+        answer(session, Self.ok)
         return .next
-    }
-
-    static let nameText = "ERR Client names cannot contain spaces, newlines or special characters."
-    static func isName(_ span: ByteSpan) -> Bool { span.bytes.allSatisfy { $0 >= 33 && $0 <= 126 } }
-
-    private func describe(_ session: SessionPointer, _ details: SessionDetails) -> String {
-        let table = session.pointee.database.pointee.table
-        let flags = session.pointee.isSubscribed ? "P" : "N"
-        return "id=\(details.identifier) addr=\(details.address) "
-            + "laddr=\(table.routes.listenHost ?? "?"):\(table.routes.port) fd=\(session.pointee.descriptor) "
-            + "name=\(String(decoding: details.name, as: UTF8.self)) flags=\(flags) db=0 cmd=client user=default "
-            + "resp=\(session.pointee.usesRESP3 ? 3 : 2) "
-            + "lib-name=\(String(decoding: details.libraryName, as: UTF8.self)) "
-            + "lib-ver=\(String(decoding: details.libraryVersion, as: UTF8.self))"
     }
 }

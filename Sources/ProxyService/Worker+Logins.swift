@@ -12,15 +12,16 @@ extension Worker {
             session.pointee.pinned = nil
             abandon(upstream)
         }
-        endSubscriptions(session)
+        endAttached(session)
+        endTracking(session)
         let old = session.pointee.details
         session.pointee.details = nil
         if let old {
-            let fresh = details(session)
-            fresh.identifier = old.identifier
-            fresh.address = old.address
+            // Nothing is left but what is learnt about commands.
+            details(session).askedName = old.askedName
         }
-        session.pointee.usesRESP3 = false
+        unmute(session)
+        enter(session, .resp2)
         session.pointee.mode = session.pointee.database.pointee.table.password.isEmpty ? [] : .unauthenticated
         answer(session, Array("+RESET\r\n".utf8))
         return .next
@@ -93,7 +94,11 @@ extension Worker {
         }
         if asksVersion(session, usesRESP3) { return .parked }
         if let name { details(session).name = name }
-        session.pointee.usesRESP3 = usesRESP3
+        let lane = Lane(databaseIndex: session.pointee.lane.databaseIndex, usesRESP3: usesRESP3)
+        if lane != session.pointee.lane {
+            enter(session, lane)
+            noteSubscriber(session)
+        }
         answerHello(session)
         return .next
     }
@@ -105,8 +110,11 @@ extension Worker {
             park(session, untilReplied: true)
             return .parked
         }
-        if session.pointee.isSubscribed || session.pointee.details?.isWatching == true {
-            return reject(session, "ERR unsubscribe and unwatch before changing the protocol version")
+        if session.pointee.details?.isWatching == true {
+            return reject(session, "ERR UNWATCH before changing the protocol version")
+        }
+        if session.pointee.ownUpstreams != nil {
+            return reject(session, "ERR switch CLIENT TRACKING off before changing the protocol version")
         }
         return nil
     }
@@ -114,7 +122,8 @@ extension Worker {
     /// HELLO tells the version of the server, which a shard knows; it is asked once. HELLO is taken again then.
     private mutating func asksVersion(_ session: SessionPointer, _ usesRESP3: Bool) -> Bool {
         let database = session.pointee.database
-        let upstream = database.pointee.upstreams.speaking(resp3: usesRESP3)[0]
+        openLane(database, usesRESP3 ? .resp3 : .resp2)
+        let upstream = database.pointee.lanes[usesRESP3 ? .resp3 : .resp2][0]
         let details = details(session)
         // A shard that can't be reached now must not keep clients from connecting.
         guard database.pointee.version == nil, !details.hasAskedVersion, upstream.pointee.state != .waiting else {
@@ -142,7 +151,7 @@ extension Worker {
         writer.bulk("proto")
         writer.integer(usesRESP3 ? 3 : 2)
         writer.bulk("id")
-        writer.integer(identifier(session))
+        writer.integer(session.pointee.identifier)
         writer.bulk("mode")
         writer.bulk("standalone")
         writer.bulk("role")

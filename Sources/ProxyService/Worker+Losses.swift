@@ -16,7 +16,11 @@ extension Worker {
     /// The connection is gone.
     mutating func lose(_ upstream: UpstreamPointer) {
         if upstream.pointee.isDead { return }
+        if upstream.pointee.isListening { return loseListener(upstream) }
         disconnect(upstream)
+        upstream.pointee.shardClientIdentifier = 0
+        if upstream.pointee.role == .tracking, let owner = upstream.pointee.owner { invalidateEverything(owner) }
+        if upstream.pointee.isDead { return }
         if upstream.pointee.isStreamingReply {
             // Half a reply has left already; nothing can repair that client's stream.
             upstream.pointee.isStreamingReply = false
@@ -32,13 +36,14 @@ extension Worker {
         for request in again.requests.reversed() { upstream.pointee.pending.prepend(request) }
         let stream = again.bytes + kept.bytes
         if stream.isEmpty {
-            if let owner = upstream.pointee.owner { detach(owner, from: upstream) }
+            if upstream.pointee.role == .lent, let owner = upstream.pointee.owner { detach(owner, from: upstream) }
             upstream.pointee.state = .idle
             if upstream.pointee.isBlocked {
                 upstream.pointee.isBlocked = false
                 wakeBlocked()
             }
-            if !upstream.pointee.isShared || upstream.pointee.isRetired { destroy(upstream) }
+            if !upstream.pointee.isShared || upstream.pointee.isRetired { return destroy(upstream) }
+            if upstream.pointee.role == .tracking { backOff(upstream) }  // It has to track again, asked or not.
             return
         }
         pool.append(&upstream.pointee.output, stream)
@@ -50,7 +55,7 @@ extension Worker {
         backOff(upstream)
     }
 
-    private mutating func disconnect(_ upstream: UpstreamPointer) {
+    mutating func disconnect(_ upstream: UpstreamPointer) {
         if let connection = upstream.pointee.tls { tls.close(connection) }
         upstream.pointee.tls = nil
         if upstream.pointee.descriptor >= 0 { Glibc.close(upstream.pointee.descriptor) }
@@ -128,6 +133,11 @@ extension Worker {
         for index in 0..<timedUpstreams.count { next = min(next, deadline(timedUpstreams[index])) }
         if isStopping { next = min(next, stopDeadline) }
         if halfSessions.count > 0 { next = min(next, nextSweep) }
+        if pausedDatabases > 0 {
+            for database in databases.values where database.pointee.pause.isOn {
+                next = min(next, database.pointee.pause.until)
+            }
+        }
         return next == Int.max ? -1 : max(0, next - MonotonicClock.milliseconds())
     }
 
@@ -163,6 +173,7 @@ extension Worker {
         case .idle, .ready: return
         case .waiting, .connecting:
             if since > 0 && now - since >= Self.waitLimitMilliseconds {
+                if upstream.pointee.isListening { return giveUpConfirming(upstream, now) }
                 upstream.pointee.waitingSince = 0
                 failAll(upstream, "ERR the shard could not be reached for 5 seconds, the command was not sent")
                 return lose(upstream)
@@ -171,6 +182,13 @@ extension Worker {
         if upstream.pointee.state == .connecting && now >= upstream.pointee.connectDeadline { return lose(upstream) }
         guard upstream.pointee.state == .waiting && now >= upstream.pointee.retryAt else { return }
         if upstream.pointee.descriptor < 0 { connect(upstream) } else { sendRefusedAgain(upstream, now) }
+    }
+
+    /// A listener goes on trying. Only who waits for a confirmation has to be told that there is none to be had.
+    private mutating func giveUpConfirming(_ upstream: UpstreamPointer, _ now: Int) {
+        upstream.pointee.waitingSince = now
+        guard let owner = upstream.pointee.owner, owner.pointee.details?.confirmation != nil else { return }
+        close(owner)
     }
 
     // MARK: Failing requests
@@ -194,7 +212,8 @@ extension Worker {
         var writer = ReplyWriter()
         writer.error(text)
         switch pending.kind {
-        case .login, .discard: break
+        case .login, .identity, .discard: break
+        case .relay: answerRelay(pending, 0)
         case .session:
             let session = pending.target.unsafelyUnwrapped.assumingMemoryBound(to: Session.self)
             if endsSession && !session.pointee.isDead { close(session) }
@@ -251,9 +270,6 @@ extension Worker {
         upstream.pointee.owner = nil
         if session.pointee.streamUpstream == upstream { session.pointee.streamUpstream = nil }
         if session.pointee.pinned == upstream { session.pointee.pinned = nil }
-        let wasSubscribed = session.pointee.isSubscribed
-        session.pointee.details?.subscriptions.removeAll { $0 == upstream }
         session.pointee.details?.lent.removeAll { $0 == upstream }
-        if wasSubscribed { close(session) }
     }
 }

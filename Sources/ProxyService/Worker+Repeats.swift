@@ -6,8 +6,8 @@ import Reactor
 /// the routes.
 ///
 /// Order is what has to be kept: a write must not be repeated behind a later one of its session. So an upstream
-/// whose shard declines sends nothing more until it has tried again, and what was declined goes first. On an upstream
-/// that left the routes, later requests may be at the new shard already: only what its session sent last is repeated.
+/// whose shard declines sends nothing more until it has tried again, and what was declined goes first. Sessions that wait
+/// for replies of an upstream that left the routes send nothing until they have them, so what it declines can follow.
 extension Worker {
     /// Remembers what leaves, as far as it is worth it.
     @inline(__always)
@@ -39,13 +39,13 @@ extension Worker {
     mutating func repeatLater(
         _ upstream: UpstreamPointer, _ pending: Pending, answered: Int, _ text: Bytes, _ count: Int
     ) -> Bool {
-        guard upstream.pointee.isShared, let last = lastSequence(pending) else { return false }
+        guard upstream.pointee.isShared, let session = asker(of: pending) else { return false }
         let bytesToEnd = upstream.pointee.sentUnanswered - answered + Int(pending.byteCount)
         let offset = upstream.pointee.sent.count - bytesToEnd
         guard offset >= 0 else { return false }
         let now = MonotonicClock.milliseconds()
         guard upstream.pointee.refusals.noteRefusal(now: now, limit: Self.waitLimitMilliseconds) else { return false }
-        if upstream.pointee.isRetired && last != pending.sequence { return false }
+        if upstream.pointee.isRetired && !session.pointee.waitsForReplies { return false }
         upstream.pointee.refusals.add(
             pending, upstream.pointee.sent.first + offset, text: ByteSpan(start: text, count: count).bytes)
         if upstream.pointee.isRetired {
@@ -57,16 +57,24 @@ extension Worker {
         return true
     }
 
-    /// Number of the last request that the asking session has made; nil when nobody asks (any more).
-    private func lastSequence(_ pending: Pending) -> UInt32? {
+    /// Nil when nobody asks (any more).
+    private func asker(of pending: Pending) -> SessionPointer? {
         let session: SessionPointer
         switch pending.kind {
         case .session: session = pending.target.unsafelyUnwrapped.assumingMemoryBound(to: Session.self)
         case .part:
             session = Unmanaged<Gather>.fromOpaque(pending.target.unsafelyUnwrapped).takeUnretainedValue().session
-        case .login, .discard: return nil
+        case .login, .identity, .relay, .discard: return nil
         }
-        return session.pointee.isDead ? nil : session.pointee.nextSequence &- 1
+        return session.pointee.isDead ? nil : session
+    }
+
+    /// The shard has left the routes and owes replies: who waits for one makes no request at the new shard before. So
+    /// what the old one declines can go to the new one in order.
+    mutating func parkAskers(_ upstream: UpstreamPointer) {
+        for index in 0..<upstream.pointee.pending.count {
+            if let session = asker(of: upstream.pointee.pending[index]) { park(session, untilReplied: true) }
+        }
     }
 
     /// Sends nothing more for a while. Not in the middle of a request: ``flush(_:)-upstream`` calls again at its end.
@@ -117,6 +125,7 @@ extension Worker {
         if upstream.pointee.output.isEmpty { pool.release(&upstream.pointee.output) }
         if upstream.pointee.state == .waiting && upstream.pointee.descriptor >= 0 { upstream.pointee.state = .ready }
         move(moved, refused.bytes + kept.bytes, from: upstream)
+        if upstream.pointee.isShared { upstream.pointee.owner = nil }  // What it still owes has its own names.
         if upstream.pointee.pending.isEmpty && upstream.pointee.owner == nil { destroy(upstream) }
     }
 
@@ -124,7 +133,7 @@ extension Worker {
     private mutating func move(_ requests: [Pending], _ requestBytes: [UInt8], from upstream: UpstreamPointer) {
         let database = upstream.pointee.shard.pointee.database
         let place = upstream.pointee.shard.pointee.firstSlot
-        let upstreams = database.pointee.upstreams.speaking(resp3: upstream.pointee.usesRESP3)
+        let upstreams = upstream.pointee.owner?.pointee.ownUpstreams ?? database.pointee.lanes[upstream.pointee.lane]
         var bytes = requestBytes + [UInt8](repeating: 0, count: scanSlackBytes)
         bytes.withUnsafeMutableBufferPointer { buffer in
             var offset = 0

@@ -13,6 +13,7 @@ extension Worker {
             reap(session)
             return
         }
+        if session.pointee.isMuted && isMuted(session, sequence) { return deliver(session, sequence, []) }
         if sequence == session.pointee.sendSequence && session.pointee.ring.used == 0 {
             session.pointee.sendSequence &+= 1
             emit(session, bytes, count)
@@ -28,6 +29,9 @@ extension Worker {
             session.pointee.sendSequence &+= 1
             reap(session)
             return
+        }
+        if session.pointee.isMuted && !reply.isEmpty && isMuted(session, sequence) {
+            return deliver(session, sequence, [])
         }
         markDirty(session)
         if sequence == session.pointee.sendSequence && session.pointee.ring.used == 0 {
@@ -70,6 +74,10 @@ extension Worker {
                 session.pointee.sendSequence &+= 1
                 reap(session)
             }
+            return
+        }
+        if session.pointee.isMuted && isMuted(session, sequence) {
+            if isLast { deliver(session, sequence, []) }
             return
         }
         let hasStarted = session.pointee.ring.slot(sequence).map { $0.pointee.state != .empty } ?? false

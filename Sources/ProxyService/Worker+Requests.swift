@@ -31,8 +31,8 @@ extension Worker {
         if session.pointee.isParked { return index }
         let database = session.pointee.database
         let slots = database.pointee.slots
-        var upstreams = database.pointee.upstreams.speaking(resp3: session.pointee.usesRESP3)
-        let passingTier = database.pointee.passingTier
+        var upstreams = upstreams(of: session)
+        var passingTier = database.pointee.passingTier
         var command = ScannedCommand()
         var runStart = index
         var run: UpstreamPointer?
@@ -63,6 +63,7 @@ extension Worker {
                                 target: session, sequence: session.pointee.nextSequence, byteCount: command.byteCount,
                                 kind: .session, isWrite: entry.pointee.isWrite))
                         session.pointee.nextSequence &+= 1
+                        session.pointee.lastCommand = entry
                         index &+= command.byteCount
                         continue
                     }
@@ -77,7 +78,8 @@ extension Worker {
                     case .parked: return index
                     case .stop: return count
                     }
-                    upstreams = database.pointee.upstreams.speaking(resp3: session.pointee.usesRESP3)  // After HELLO.
+                    upstreams = self.upstreams(of: session)  // HELLO, SELECT and CLIENT change what follows.
+                    passingTier = database.pointee.passingTier
                     runStart = index
                     continue
                 }
@@ -191,6 +193,7 @@ extension Worker {
     mutating func forward(
         _ session: SessionPointer, _ upstream: UpstreamPointer, _ bytes: Bytes, _ count: Int, isWrite: Bool
     ) {
+        sendCaching(session, upstream)
         upstream.pointee.pending.append(
             Pending(
                 target: session, sequence: session.pointee.nextSequence, byteCount: count, kind: .session,

@@ -51,10 +51,12 @@ extension Worker {
         }
         Sockets.setNoDelay(descriptor)
         Sockets.setKeepAlive(descriptor)
+        nextIdentifier += 1
         let session = SessionPointer.allocate(capacity: 1)
         session.initialize(
             to: Session(
-                descriptor: descriptor, database: database, mode: table.password.isEmpty ? [] : .unauthenticated))
+                descriptor: descriptor, database: database, mode: table.password.isEmpty ? [] : .unauthenticated,
+                identifier: nextIdentifier * loopCount + index, connectedAt: now))
         session.pointee.next = database.pointee.firstSession
         database.pointee.firstSession?.pointee.previous = session
         database.pointee.firstSession = session
@@ -65,6 +67,7 @@ extension Worker {
     }
 
     mutating func read(_ session: SessionPointer) {
+        session.pointee.lastActiveAt = now
         if session.pointee.isParked || session.pointee.isClosing { return }
         var reads = 0
         while true {
@@ -128,7 +131,7 @@ extension Worker {
 
     /// The client sends no more, but may still read: replies that are due go out first.
     private mutating func endOfInput(_ session: SessionPointer) {
-        if session.pointee.isStreaming || session.pointee.mode.contains(.subscriber) {
+        if session.pointee.isStreaming || session.pointee.details?.attached.isEmpty == false {
             close(session)
         } else {
             closeWhenDone(session)
@@ -177,6 +180,7 @@ extension Worker {
     }
 
     mutating func resume(_ session: SessionPointer) {
+        if session.pointee.waitsForReplies && session.pointee.hasUnanswered { return }
         session.pointee.isParked = false
         session.pointee.waitsForReplies = false
         if !session.pointee.hasUnanswered { releasePinned(session) }
@@ -208,9 +212,8 @@ extension Worker {
         }
         session.pointee.ring.deallocate()
         unlink(session)
-        // In a subscription only the probe behind an UNSUBSCRIBE is due, and it has no entry in any queue.
-        if session.pointee.mode.contains(.subscriber) { session.pointee.sendSequence = session.pointee.nextSequence }
-        endSubscriptions(session)
+        endAttached(session)
+        endTracking(session)
         abandonLent(session)
         if let upstream = session.pointee.streamUpstream { abandon(upstream) }
         if let upstream = session.pointee.pinned { abandon(upstream) }

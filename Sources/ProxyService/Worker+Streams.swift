@@ -13,7 +13,8 @@ extension Worker {
     ) -> Int {
         guard session.pointee.mode.rawValue == 0, command.completeArguments >= 2,
             let entry = commands.find(bytes + command.nameOffset, count: command.nameCount),
-            entry.pointee.tier == 0, entry.pointee.accepts(argumentCount: command.argumentCount)
+            entry.pointee.tier == 1, session.pointee.database.pointee.passingTier > 0,
+            entry.pointee.accepts(argumentCount: command.argumentCount)
         else { return 0 }
         if session.pointee.hasUnanswered {
             park(session, untilReplied: true)
@@ -71,14 +72,13 @@ extension Worker {
 
     /// An upstream that nobody else uses until ``releasePinned(_:)``.
     mutating func borrow(_ shard: ShardPointer, for session: SessionPointer) -> UpstreamPointer {
-        let usesRESP3 = session.pointee.usesRESP3
-        let upstream = takeIdle(shard, usesRESP3) ?? makeUpstream(shard, isShared: false, usesRESP3: usesRESP3)
+        let upstream = takeIdle(shard, session.pointee.lane) ?? makeUpstream(shard, .lent, session.pointee.lane)
         upstream.pointee.owner = session
         return upstream
     }
 
-    private func takeIdle(_ shard: ShardPointer, _ usesRESP3: Bool) -> UpstreamPointer? {
-        for index in 0..<shard.pointee.idle.count where shard.pointee.idle[index].pointee.usesRESP3 == usesRESP3 {
+    private func takeIdle(_ shard: ShardPointer, _ lane: Lane) -> UpstreamPointer? {
+        for index in 0..<shard.pointee.idle.count where shard.pointee.idle[index].pointee.lane == lane {
             let upstream = shard.pointee.idle[index]
             shard.pointee.idle.remove(upstream)
             return upstream
@@ -86,11 +86,11 @@ extension Worker {
         return nil
     }
 
-    /// Gives the session's own upstream back, unless a watch or a subscription still needs it.
+    /// Gives the session's own upstream back, unless a watch still needs it.
     mutating func releasePinned(_ session: SessionPointer) {
         giveBackLent(session)
         guard let upstream = session.pointee.pinned else { return }
-        if session.pointee.mode.contains(.subscriber) || session.pointee.details?.isWatching == true { return }
+        if session.pointee.details?.isWatching == true { return }
         session.pointee.pinned = nil
         giveBack(upstream)
     }

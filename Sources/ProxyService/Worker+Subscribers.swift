@@ -1,58 +1,119 @@
 import ProxyCore
 import RESP
 
-/// Subscriptions in RESP2: the session has an upstream of its own, and everything that comes from there is passed on.
-///
-/// All channels of a database live on its first shard, whatever proxy a client uses, so a message reaches every
-/// subscriber once. Channels of sharded publish/subscribe live on the shard of their slot.
+/// SUBSCRIBE and its kin. What a session listens to is the proxy's to know (``Subscriptions``); the messages come over
+/// upstreams of the session's own (`Worker+Attached`), one for each shard it listens at, so that the counts of
+/// PUBLISH and PUBSUB are those of clients.
 extension Worker {
-    /// Sent behind every UNSUBSCRIBE: its answer is an array while subscriptions are left and a plain string when none
-    /// are, which is how the proxy knows without counting.
-    static let probe = Array("*2\r\n$4\r\nPING\r\n$10\r\ntarn-probe\r\n".utf8)
-
     mutating func subscribe(
         _ session: SessionPointer, _ bytes: Bytes, _ command: ScannedCommand, _ info: CommandInfo
     ) -> Step {
+        guard let kind = Subscriptions.Kind(command: info.name) else { return .next }
         if session.pointee.hasUnanswered {
             park(session, untilReplied: true)
             return .parked
         }
-        if session.pointee.usesRESP3 { return subscribePushing(session, bytes, command, info) }
-        if session.pointee.pinned != nil { return reject(session, "ERR subscribing while watching is not supported") }
-        let database = session.pointee.database
-        var index = 0
-        if info.handling == .shardSubscribe, let slots = database.pointee.slots {
-            guard case .slot(let slot) = KeyExtractor.slot(bytes, command, info, hasher) else {
-                return reject(session, Self.crossSlotText)
-            }
-            index = Int(slots[slot])
+        let names = ArgumentCursor.all(bytes, command).dropFirst().map(\.bytes)
+        let details = details(session)
+        var writer = ReplyWriter(usesRESP3: session.pointee.usesRESP3)
+        for name in names {
+            details.subscriptions.insert(name, kind)
+            Self.confirm(kind.subscribe, name, details.subscriptions.count(kind), &writer)
         }
-        let upstream = borrow(database.pointee.shards[index], for: session)
-        session.pointee.pinned = upstream
-        session.pointee.mode.insert(.subscriber)
-        upstream.pointee.pushesToOwner = true
-        send(upstream, bytes, command.byteCount)
-        return .next
+        let database = session.pointee.database
+        for index in 0..<database.pointee.shardCount {
+            let shard = database.pointee.shards[index]
+            let here = names.filter { belongs($0, kind, to: shard) }
+            if here.isEmpty { continue }
+            if let upstream = listener(session, shard, .subscription) {
+                instruct(upstream, kind.subscribe, here)
+            } else {
+                attach(session, to: shard, .subscription)
+            }
+        }
+        noteSubscriber(session)
+        awaitConfirmations(session, writer.bytes)
+        return .nextAfterReplies
+    }
+
+    mutating func unsubscribe(
+        _ session: SessionPointer, _ bytes: Bytes, _ command: ScannedCommand, _ info: CommandInfo
+    ) -> Step {
+        guard let kind = Subscriptions.Kind(command: info.name) else { return .next }
+        if session.pointee.hasUnanswered {
+            park(session, untilReplied: true)
+            return .parked
+        }
+        let details = details(session)
+        var names = ArgumentCursor.all(bytes, command).dropFirst().map(\.bytes)
+        if names.isEmpty { names = details.subscriptions.names(kind) }
+        var writer = ReplyWriter(usesRESP3: session.pointee.usesRESP3)
+        var gone: [[UInt8]] = []
+        for name in names {
+            if details.subscriptions.remove(name, kind) { gone.append(name) }
+            Self.confirm(kind.unsubscribe, name, details.subscriptions.count(kind), &writer)
+        }
+        if names.isEmpty { Self.confirm(kind.unsubscribe, nil, details.subscriptions.count(kind), &writer) }
+        for upstream in details.attached where upstream.pointee.role == .subscription {
+            let here = gone.filter { belongs($0, kind, to: upstream.pointee.shard) }
+            if !here.isEmpty { instruct(upstream, kind.unsubscribe, here) }
+        }
+        awaitConfirmations(session, writer.bytes)
+        return .nextAfterReplies
+    }
+
+    /// Without a connection nothing is said: the next one begins with all there is to say.
+    private mutating func instruct(_ upstream: UpstreamPointer, _ command: String, _ names: [[UInt8]]) {
+        guard upstream.pointee.descriptor >= 0 else { return }
+        var writer = ReplyWriter()
+        Self.write(command, names, &writer)
+        upstream.pointee.confirmationsDue += names.count
+        var request = writer.bytes
+        request.withUnsafeMutableBufferPointer { send(upstream, $0.baseAddress!, $0.count) }
+    }
+
+    private static func confirm(_ command: String, _ name: [UInt8]?, _ count: Int, _ writer: inout ReplyWriter) {
+        writer.push(3)
+        writer.bulk(command)
+        if let name { writer.bulk(name) } else { writer.null() }
+        writer.integer(count)
+    }
+
+    /// Whether a shard, by the routes of now, is where these messages come from.
+    func belongs(_ name: [UInt8], _ kind: Subscriptions.Kind, to shard: ShardPointer) -> Bool {
+        let database = shard.pointee.database
+        guard let slots = database.pointee.slots else { return true }
+        switch Subscriptions.place(name, kind, hasher) {
+        case .everyShard: return true
+        case .firstShard: return database.pointee.shards[0] == shard
+        case .slot(let slot): return database.pointee.shards[Int(slots[slot])] == shard
+        }
+    }
+
+    /// In RESP2 a subscriber may do little else.
+    func noteSubscriber(_ session: SessionPointer) {
+        if session.pointee.isSubscribed && !session.pointee.usesRESP3 {
+            session.pointee.mode.insert(.subscriber)
+        } else {
+            session.pointee.mode.remove(.subscriber)
+        }
     }
 
     mutating func examineSubscribed(
         _ session: SessionPointer, _ bytes: Bytes, _ command: ScannedCommand, _ info: CommandInfo
     ) -> Step {
-        guard let upstream = session.pointee.pinned else { return .stop }
         switch info.handling {
-        case .subscribe, .ping: send(upstream, bytes, command.byteCount)
-        case .shardSubscribe:
-            if session.pointee.database.pointee.shardCount > 1 {
-                return reject(session, "ERR sharded subscriptions beside others are not supported yet by this endpoint")
-            }
-            send(upstream, bytes, command.byteCount)
-        case .unsubscribe:
-            send(upstream, bytes, command.byteCount)
-            var probe = Self.probe
-            probe.withUnsafeMutableBufferPointer { send(upstream, $0.baseAddress!, $0.count) }
-            // One request stands for the probe, so that the session waits for it.
-            session.pointee.nextSequence &+= 1
-            return .nextAfterReplies
+        case .subscribe, .shardSubscribe: return subscribe(session, bytes, command, info)
+        case .unsubscribe: return unsubscribe(session, bytes, command, info)
+        case .ping:
+            let arguments = ArgumentCursor.all(bytes, command)
+            if arguments.count > 2 { return reject(session, Self.arityText("ping")) }
+            var writer = ReplyWriter()
+            writer.array(2)
+            writer.bulk("pong")
+            if arguments.count == 2 { writer.bulk(arguments[1]) } else { writer.bulk("") }
+            answer(session, writer.bytes)
+            return .next
         case .quit, .reset:
             return local(session, ArgumentCursor.all(bytes, command), bytes, command, info)
         default:
@@ -61,70 +122,5 @@ extension Worker {
                 "ERR Can't execute '\(info.name)': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are "
                     + "allowed in this context")
         }
-        return .next
-    }
-
-    /// Redis answers an unsubscription of what was never subscribed.
-    mutating func unsubscribeIdle(
-        _ session: SessionPointer, _ bytes: Bytes, _ command: ScannedCommand, _ info: CommandInfo
-    ) -> Step {
-        if let step = unsubscribePushing(session, bytes, command, info) { return step }
-        let channels = ArgumentCursor.all(bytes, command).dropFirst()
-        var writer = ReplyWriter(usesRESP3: session.pointee.usesRESP3)
-        if channels.isEmpty {
-            writer.push(3)
-            writer.bulk(info.name)
-            writer.null()
-            writer.integer(0)
-        }
-        for channel in channels {
-            writer.push(3)
-            writer.bulk(info.name)
-            writer.bulk(channel)
-            writer.integer(0)
-        }
-        answer(session, writer.bytes)
-        return .next
-    }
-
-    /// What came without being asked for: messages for the owner, or nothing that should exist.
-    /// - Returns: How many bytes were used.
-    mutating func takePushes(_ upstream: UpstreamPointer, _ bytes: Bytes, _ start: Int, _ count: Int) -> Int {
-        var index = start
-        while index < count, upstream.pointee.pushesToOwner, let session = upstream.pointee.owner {
-            let length = replyLength(bytes + index, count - index)
-            if length == 0 { return index }
-            if isProbeAnswer(bytes + index, length) {
-                session.pointee.sendSequence &+= 1
-                markDirty(session)
-                if upstream.pointee.usesRESP3 {
-                    session.pointee.details?.probesDue -= 1
-                } else if bytes[index] == UInt8(ascii: "$") {
-                    endSubscriptions(session, upstream)
-                }
-            } else if session.pointee.isMidReply {
-                hold(session, bytes + index, length)
-                if upstream.pointee.isDead { return count }
-            } else {
-                emit(session, bytes + index, length)
-            }
-            index += length
-        }
-        // A shard that answers what nobody asked is not to be trusted with the next request.
-        if index < count { lose(upstream) }
-        return count
-    }
-
-    private func isProbeAnswer(_ bytes: Bytes, _ length: Int) -> Bool {
-        let text = UnsafeBufferPointer(start: bytes, count: length)
-        return text.elementsEqual("$10\r\ntarn-probe\r\n".utf8)
-            || text.elementsEqual("*2\r\n$4\r\npong\r\n$10\r\ntarn-probe\r\n".utf8)
-    }
-
-    private mutating func endSubscriptions(_ session: SessionPointer, _ upstream: UpstreamPointer) {
-        session.pointee.mode.remove(.subscriber)
-        session.pointee.pinned = nil
-        upstream.pointee.pushesToOwner = false
-        giveBack(upstream)
     }
 }

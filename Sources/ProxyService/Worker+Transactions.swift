@@ -25,15 +25,19 @@ extension Worker {
         case .refused: return reject(session, Self.unknownText(bytes, command))
         case .notPermitted:
             return rejectPermission(session, info.name)
-        case .key, .keys, .countedKeys, .streams, .storeOption, .mget, .mset, .countOfKeys, .object, .xgroup, .ping,
+        case .otherDatabase
+        where session.pointee.database.pointee.slots != nil && namesOtherDatabase(bytes, command, info):
+            return reject(session, "ERR DB index is out of range")
+        case .key, .keys, .otherDatabase, .countedKeys, .streams, .storeOption, .mget, .mset, .countOfKeys, .object,
+            .xgroup, .ping,
             .echo, .time, .anyShard, .firstShard:
             break
         case .allShardsOK, .allShardsSum, .allShardsList, .allShardsAny, .scan, .lastsave, .commandInfo:
             if session.pointee.database.pointee.shardCount > 1 {
                 return reject(session, "ERR \(info.name) inside MULTI is not possible on a sharded database")
             }
-        case .select, .unwatch, .allShardsInfo, .script, .function, .memory, .latency, .slowlog, .auth, .hello,
-            .client, .config, .role, .acl, .readonly, .subscribe, .shardSubscribe, .unsubscribe, .wait, .unsupported:
+        case .select, .unwatch, .allShardsInfo, .pubsub, .script, .function, .memory, .latency, .slowlog, .auth, .hello,
+            .client, .config, .role, .acl, .readonly, .subscribe, .shardSubscribe, .unsubscribe, .wait, .monitor:
             return reject(session, "ERR \(info.name) inside MULTI is not supported by this endpoint")
         }
         return collect(session, details, bytes, command, info)
@@ -57,6 +61,7 @@ extension Worker {
         }
         details.queued.append(contentsOf: UnsafeBufferPointer(start: bytes, count: command.byteCount))
         details.queuedCount += 1
+        if info.isWrite { details.queuesWrite = true }
         answer(session, Array("+QUEUED\r\n".utf8))
         return .next
     }
@@ -108,6 +113,8 @@ extension Worker {
     private mutating func sendBlock(
         _ session: SessionPointer, _ details: SessionDetails, _ upstream: UpstreamPointer
     ) {
+        sendCaching(session, upstream)
+        session.pointee.mode.remove(.caching)
         var block = Array("*1\r\n$5\r\nMULTI\r\n".utf8)
         block.append(contentsOf: details.queued)
         block.append(contentsOf: Array("*1\r\n$4\r\nEXEC\r\n".utf8))
@@ -124,6 +131,7 @@ extension Worker {
         session.pointee.mode.remove(.transaction)
         details.queued = []
         details.queuedCount = 0
+        details.queuesWrite = false
         details.isAborted = false
         if !details.isWatching { details.slot = -1 }
     }

@@ -6,6 +6,7 @@ import Reactor
 /// What comes from shards: reads, finds the ends of replies, hands them on.
 extension Worker {
     mutating func read(_ upstream: UpstreamPointer) {
+        if upstream.pointee.isListening { return readMessages(upstream) }
         while true {
             let kept = upstream.pointee.rest.count
             if Self.arenaBytes &- arenaUsed < Self.minimumReadBytes &+ kept {
@@ -49,8 +50,11 @@ extension Worker {
             if upstream.pointee.isStreamingReply { return index }
         }
         while index < count {
-            if upstream.pointee.pending.isEmpty {
-                return takePushes(upstream, bytes, index, count)
+            if bytes[index] == UInt8(ascii: ">") || upstream.pointee.pending.isEmpty {
+                guard let length = takePush(upstream, bytes + index, count &- index) else { return count }
+                if length == 0 { return index }
+                index &+= length
+                continue
             }
             let length = replyLength(bytes + index, count &- index)
             if length == 0 {
@@ -99,7 +103,7 @@ extension Worker {
 
     /// Replies that no client gets as they are.
     @inline(never)
-    private mutating func special(
+    mutating func special(
         _ upstream: UpstreamPointer, _ pending: Pending, _ bytes: Bytes, _ count: Int, isLast: Bool
     ) {
         switch pending.kind {
@@ -111,6 +115,12 @@ extension Worker {
                 failAll(upstream, "ERR the shard refused the proxy's login")
                 lose(upstream)
             }
+        case .identity:
+            var reader = ReplyReader(bytes, count)
+            if bytes[0] == UInt8(ascii: ":") { upstream.pointee.shardClientIdentifier = reader.number() ?? 0 }
+        case .relay:
+            var reader = ReplyReader(bytes, count)
+            if isLast { answerRelay(pending, bytes[0] == UInt8(ascii: ":") ? reader.number() ?? 0 : 0) }
         case .part:
             let reference = Unmanaged<Gather>.fromOpaque(pending.target.unsafelyUnwrapped)
             let gather = reference.takeUnretainedValue()

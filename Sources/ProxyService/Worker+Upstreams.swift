@@ -9,9 +9,9 @@ import Reactor
 extension Worker {
     private static let connectTimeoutMilliseconds = 3000
 
-    mutating func makeUpstream(_ shard: ShardPointer, isShared: Bool, usesRESP3: Bool) -> UpstreamPointer {
+    mutating func makeUpstream(_ shard: ShardPointer, _ role: Upstream.Role, _ lane: Lane) -> UpstreamPointer {
         let upstream = UpstreamPointer.allocate(capacity: 1)
-        upstream.initialize(to: Upstream(shard: shard, isShared: isShared, usesRESP3: usesRESP3))
+        upstream.initialize(to: Upstream(shard: shard, role: role, lane: lane))
         shard.pointee.all.append(upstream)
         return upstream
     }
@@ -47,22 +47,29 @@ extension Worker {
         markDirty(upstream)
     }
 
+    /// Goes in front of whatever waits: credentials, version, logical database, and what the role asks for.
     private mutating func logIn(_ upstream: UpstreamPointer) {
         let password = upstream.pointee.shard.pointee.password
-        let usesRESP3 = upstream.pointee.usesRESP3
-        if password.isEmpty && !usesRESP3 { return }
-        var writer = ReplyWriter()
+        let lane = upstream.pointee.lane
         let credentials = password.isEmpty ? [] : ["AUTH", "proxy", password]
-        writer.command(usesRESP3 ? ["HELLO", "3"] + credentials : credentials)
+        var prologue = Prologue()
+        if lane.usesRESP3 {
+            prologue.add(["HELLO", "3"] + credentials, .login)
+        } else if !credentials.isEmpty {
+            prologue.add(credentials, .login)
+        }
+        if lane.databaseIndex > 0 { prologue.add(["SELECT", "\(lane.databaseIndex)"], .login) }
+        if upstream.pointee.role == .lent { prologue.add(["CLIENT", "ID"], .identity) }
+        if upstream.pointee.isAttached { introduce(upstream, &prologue) }
+        if prologue.bytes.isEmpty { return }
         var stream = ByteQueue()
-        pool.append(&stream, writer.bytes)
+        pool.append(&stream, prologue.bytes)
         if !upstream.pointee.output.isEmpty {
             pool.append(&stream, upstream.pointee.output.first, upstream.pointee.output.count)
             pool.release(&upstream.pointee.output)
         }
         upstream.pointee.output = stream
-        upstream.pointee.pending.prepend(
-            Pending(target: nil, sequence: 0, byteCount: writer.bytes.count, kind: .login, isWrite: false))
+        for pending in prologue.pending.reversed() { upstream.pointee.pending.prepend(pending) }
     }
 
     mutating func upstreamEvent(_ upstream: UpstreamPointer, _ event: Poller.Event) {

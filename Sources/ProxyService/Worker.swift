@@ -48,18 +48,28 @@ struct Worker {
     var random: UInt64
     var sessionCount = 0
     var nextIdentifier = 0
+    /// Monotonic seconds, of this turn.
+    var now = MonotonicClock.coarseSeconds()
+    /// Those with a CLIENT PAUSE in force.
+    var pausedDatabases = 0
+    /// Wait for the end of a pause.
+    var pausedSessions = PointerList<Session>()
+    /// The mailboxes of all loops, this one's among them.
+    let loops: [Mailbox<LoopMessage>]
+    var queries: [Int: LoopQuery] = [:]
+    var lastQuery = 0
     var isStopping = false
     var stopDeadline = 0
     /// Given up to accept and close when the process is out of descriptors.
     var reserveDescriptor: Int32
 
     init(
-        index: Int, loopCount: Int, mailbox: Mailbox<LoopMessage>, control: Mailbox<LoopReply>,
-        paths: NodePaths
+        index: Int, loops: [Mailbox<LoopMessage>], control: Mailbox<LoopReply>, paths: NodePaths
     ) {
         self.index = index
-        self.loopCount = loopCount
-        self.mailbox = mailbox
+        self.loops = loops
+        loopCount = loops.count
+        mailbox = loops[index]
         self.control = control
         self.paths = paths
         tls = UpstreamTLS(paths: paths)
@@ -80,6 +90,7 @@ struct Worker {
 
     private mutating func turn() {
         let count = poller.wait(milliseconds: readySessions.count > 0 ? 0 : timeout())
+        now = MonotonicClock.coarseSeconds()
         var position = 0
         while position < count {
             handle(poller.event(position))
@@ -87,6 +98,7 @@ struct Worker {
         }
         if timedUpstreams.count > 0 { checkTimes() }
         if halfSessions.count > 0 { sweepHalfRequests() }
+        if pausedDatabases > 0 { endPauses() }
         if readySessions.count > 0 { resumeReady() }
         flushUpstreams()
         flushSessions()

@@ -8,6 +8,8 @@
     case countedKeys
     /// XREAD, XREADGROUP: the first half of what follows STREAMS.
     case streams
+    /// MOVE, COPY: may name a logical database, of which a sharded one has no second.
+    case otherDatabase
     /// SORT, GEORADIUS: argument 1 and what follows STORE.
     case storeOption
     /// Split over shards, merged into one reply.
@@ -20,25 +22,23 @@
     case allShardsOK, allShardsSum, allShardsList, allShardsAny, allShardsInfo
     case scan
     /// Containers that mix kinds: the subcommand decides.
-    case script, function, object, memory, xgroup, latency, slowlog
+    case script, function, object, memory, xgroup, latency, slowlog, pubsub
     /// Answered by the proxy.
     case auth, hello, ping, echo, quit, select, client, commandInfo, time, config, reset, role, acl, lastsave
     case readonly
     case multi, exec, discard, watch, unwatch
-    case subscribe, shardSubscribe, unsubscribe, wait
+    case subscribe, shardSubscribe, unsubscribe, wait, monitor
     /// Never reaches a shard; `unknown command` so that clients fall back.
     case refused
     /// Never reaches a shard; `-NOPERM`.
     case notPermitted
-    /// To come.
-    case unsupported
 }
 
 extension CommandHandling {
     /// Handling of the commands that aren't told by their key positions alone.
     static let special: [String: CommandHandling] = [
         "mget": .mget, "mset": .mset, "del": .countOfKeys, "unlink": .countOfKeys, "exists": .countOfKeys,
-        "touch": .countOfKeys, "lolwut": .anyShard, "publish": .firstShard, "pubsub": .firstShard,
+        "touch": .countOfKeys, "lolwut": .anyShard, "publish": .firstShard, "pubsub": .pubsub,
         "flushall": .allShardsOK, "flushdb": .allShardsOK, "dbsize": .allShardsSum, "keys": .allShardsList,
         "randomkey": .allShardsAny, "info": .allShardsInfo, "scan": .scan, "script": .script, "function": .function,
         "object": .object, "memory": .memory, "xinfo": .object, "xgroup": .xgroup, "latency": .latency,
@@ -48,11 +48,12 @@ extension CommandHandling {
         "readwrite": .readonly, "multi": .multi, "exec": .exec, "discard": .discard, "watch": .watch,
         "unwatch": .unwatch, "subscribe": .subscribe, "psubscribe": .subscribe, "ssubscribe": .shardSubscribe,
         "unsubscribe": .unsubscribe, "punsubscribe": .unsubscribe, "sunsubscribe": .unsubscribe, "wait": .wait,
-        "monitor": .unsupported, "sort": .storeOption, "sort_ro": .key, "georadius": .storeOption,
+        "monitor": .monitor, "sort": .storeOption, "sort_ro": .key, "georadius": .storeOption,
         "georadiusbymember": .storeOption, "xread": .streams, "xreadgroup": .streams, "asking": .refused,
         "cluster": .refused, "debug": .refused, "failover": .refused, "migrate": .refused, "module": .refused,
         "replconf": .refused, "restore-asking": .refused, "swapdb": .refused, "pfdebug": .refused,
-        "pfselftest": .refused, "move": .refused, "save": .notPermitted, "bgsave": .notPermitted,
+        "pfselftest": .refused, "move": .otherDatabase, "copy": .otherDatabase, "save": .notPermitted,
+        "bgsave": .notPermitted,
         "bgrewriteaof": .notPermitted, "shutdown": .notPermitted, "replicaof": .notPermitted,
         "slaveof": .notPermitted, "psync": .notPermitted, "sync": .notPermitted,
     ]
@@ -60,7 +61,8 @@ extension CommandHandling {
     /// On a database of one shard such a command is passed on as it is, whatever its keys.
     var passesWholeToSingleShard: Bool {
         switch self {
-        case .key, .keys, .countedKeys, .streams, .storeOption, .mget, .mset, .countOfKeys, .anyShard, .firstShard,
+        case .key, .keys, .otherDatabase, .countedKeys, .streams, .storeOption, .mget, .mset, .countOfKeys, .anyShard,
+            .firstShard,
             .allShardsOK, .allShardsSum, .allShardsList, .allShardsAny, .scan:
             true
         default: false

@@ -12,8 +12,8 @@
     package let keyStep: Int
     package let handling: CommandHandling
 
-    /// How early the request path may let the command go: 0 for one key at argument 1, 1 for what a single shard
-    /// takes whole, 2 for everything that needs a closer look.
+    /// How early the request path may let the command go: 1 for one key at argument 1, 2 for what a single shard
+    /// takes whole, 3 for everything that needs a closer look.
     package let tier: UInt8
 
     package init(
@@ -28,7 +28,7 @@
         mayBlock = flags.contains("b")
         let handling = CommandHandling.special[name] ?? Self.handling(flags, firstKey, lastKey)
         self.handling = handling
-        tier = mayBlock ? 2 : handling == .key ? 0 : handling.passesWholeToSingleShard ? 1 : 2
+        tier = mayBlock ? 3 : handling == .key ? 1 : handling.passesWholeToSingleShard ? 2 : 3
     }
 
     /// What must not be repeated although redis doesn't flag it as a write.

@@ -34,6 +34,9 @@ package struct ReplyWriter {
         if usesRESP3 { header("%", pairs) } else { array(pairs * 2) }
     }
 
+    /// A set in RESP3, an array in RESP2.
+    package mutating func set(_ count: Int) { header(usesRESP3 ? "~" : "*", count) }
+
     /// What comes without being a reply in RESP3, an array in RESP2.
     package mutating func push(_ count: Int) { header(usesRESP3 ? ">" : "*", count) }
 
@@ -41,11 +44,13 @@ package struct ReplyWriter {
     package mutating func nullArray() { raw(usesRESP3 ? "_\r\n" : "*-1\r\n") }
 
     /// Text for people: RESP3 says so, with the format in front.
-    package mutating func verbatim(_ text: String) {
+    package mutating func verbatim(_ text: String) { verbatim(Array(text.utf8)) }
+
+    package mutating func verbatim(_ text: [UInt8]) {
         if usesRESP3 {
-            header("=", text.utf8.count + 4)
+            header("=", text.count + 4)
             raw("txt:")
-            raw(text.utf8)
+            raw(text)
             raw("\r\n")
         } else {
             bulk(text)
@@ -63,6 +68,11 @@ package struct ReplyWriter {
     package mutating func bulk(_ span: ByteSpan) { bulk(UnsafeBufferPointer(start: span.start, count: span.count)) }
 
     package mutating func command(_ words: [String]) {
+        array(words.count)
+        for word in words { bulk(word) }
+    }
+
+    package mutating func command(_ words: [[UInt8]]) {
         array(words.count)
         for word in words { bulk(word) }
     }

@@ -27,6 +27,13 @@ package struct LoopThread: @unchecked Sendable {
 
 /// Time that neither jumps nor runs backwards.
 package enum MonotonicClock {
+    /// Behind by up to 4 ms and cheaper by far: for what is told in seconds.
+    package static func coarseSeconds() -> UInt32 {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC_COARSE, &time)
+        return UInt32(truncatingIfNeeded: time.tv_sec)
+    }
+
     package static func milliseconds() -> Int {
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)

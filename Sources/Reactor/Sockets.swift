@@ -124,11 +124,18 @@ package enum Sockets {
     }
 
     /// `address:port` of the other end, as CLIENT INFO shows it.
-    package static func peer(of descriptor: Int32) -> String {
+    package static func peer(of descriptor: Int32) -> String { name(descriptor, getpeername) }
+
+    /// The same of this end.
+    package static func local(of descriptor: Int32) -> String { name(descriptor, getsockname) }
+
+    private static func name(
+        _ descriptor: Int32, _ ask: (Int32, UnsafeMutablePointer<sockaddr>, UnsafeMutablePointer<socklen_t>) -> Int32
+    ) -> String {
         var address = sockaddr_in()
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
         let outcome = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { getpeername(descriptor, $0, &length) }
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { ask(descriptor, $0, &length) }
         }
         guard outcome == 0, address.sin_family == sa_family_t(AF_INET) else { return "?:0" }
         let host = UInt32(bigEndian: address.sin_addr.s_addr)
