@@ -45,6 +45,10 @@ extension DatabaseRoutes: WireMessage {
         writer.write(shardPassword)
         writer.write(Int64(maximumConnections))
         writer.write(memoryLimitBytes)
+        writer.write(list: settings.sorted { $0.key < $1.key }) { writer, setting in
+            writer.write(setting.key)
+            writer.write(setting.value)
+        }
     }
 
     package init(from reader: inout WireReader) throws(WireError) {
@@ -58,6 +62,10 @@ extension DatabaseRoutes: WireMessage {
         shardPassword = try reader.readString()
         maximumConnections = Int(try reader.read(Int64.self))
         memoryLimitBytes = try reader.read()
+        let pairs = try reader.readList { reader throws(WireError) in
+            (try reader.readString(), try reader.readString())
+        }
+        settings = Dictionary(pairs) { _, last in last }
     }
 }
 

@@ -40,10 +40,14 @@ package struct DatabaseRoutes: Hashable, Sendable {
     package var maximumConnections: Int
     /// Limit over the whole database in bytes, for INFO; replicas not counted. 0: none.
     package var memoryLimitBytes: Int64
+    /// What CONFIG SET changed, by redis' names; what is not named has its default. The shards have theirs from their
+    /// node's agent: here they are for the proxy's own (`timeout`, `tcp-keepalive`) and for CONFIG GET.
+    package var settings: [String: String]
 
     package init(
         database: DatabaseID, epoch: Epoch, name: String, listenHost: String?, port: UInt16, shards: [ShardRoute],
-        password: String, shardPassword: String, maximumConnections: Int, memoryLimitBytes: Int64
+        password: String, shardPassword: String, maximumConnections: Int, memoryLimitBytes: Int64,
+        settings: [String: String] = [:]
     ) {
         self.database = database
         self.epoch = epoch
@@ -55,5 +59,6 @@ package struct DatabaseRoutes: Hashable, Sendable {
         self.shardPassword = shardPassword
         self.maximumConnections = maximumConnections
         self.memoryLimitBytes = memoryLimitBytes
+        self.settings = settings
     }
 }
