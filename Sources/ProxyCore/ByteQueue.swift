@@ -26,6 +26,8 @@ import RESP
 
     @usableFromInline let idle: UnsafeMutablePointer<UnsafeMutablePointer<UInt8>>
     @usableFromInline var idleCount = 0
+    /// What queues hold in pieces larger than a chunk: what may grow without end, were it not looked at.
+    package private(set) var largeBytes = 0
 
     package init() {
         idle = .allocate(capacity: Self.maximumIdleChunks)
@@ -80,6 +82,7 @@ import RESP
                 idle[idleCount] = base
                 idleCount &+= 1
             } else {
+                noteLarge(0 &- queue.capacity)
                 base.deallocate()
             }
         }
@@ -91,6 +94,11 @@ import RESP
             idleCount &-= 1
             return idle[idleCount]
         }
+        noteLarge(capacity)
         return UnsafeMutablePointer<UInt8>.allocate(capacity: capacity + scanSlackBytes)
+    }
+
+    @usableFromInline mutating func noteLarge(_ count: Int) {
+        if abs(count) > Self.chunkBytes { largeBytes &+= count }
     }
 }

@@ -62,6 +62,10 @@ package struct Database {
     package var pause = Pause()
     package var isRemoved = false
     package var listener: Int32 = -1
+    package var limits: SessionLimits
+    package var acceptRate: RateLimit
+    /// Too many came at once: the listener is left alone until then, in monotonic milliseconds; 0: it is not.
+    package var acceptsAgainAt = 0
     package var sessionCount = 0
     package var firstSession: SessionPointer?
     package var statistics: DatabaseStatistics
@@ -74,7 +78,7 @@ package struct Database {
     package var nextShard = 0
 
     package init(
-        table: RouteTable, lanes: LaneTable, shards: UnsafeMutablePointer<ShardPointer>
+        table: RouteTable, lanes: LaneTable, shards: UnsafeMutablePointer<ShardPointer>, now: Int
     ) {
         self.table = table
         self.lanes = lanes
@@ -82,6 +86,8 @@ package struct Database {
         slots = table.slots
         shardCount = table.routes.shards.count
         statistics = DatabaseStatistics(database: table.routes.database)
+        limits = SessionLimits(settings: table.routes.settings)
+        acceptRate = RateLimit(perSecond: SessionLimits.acceptsPerSecond, now: now)
         updatePassingTier()
     }
 

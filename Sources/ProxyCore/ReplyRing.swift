@@ -27,6 +27,8 @@ package struct ReplyRing {
     package private(set) var slots: UnsafeMutablePointer<Slot>?
     private var capacity: UInt32 = 0
     package private(set) var used: UInt32 = 0
+    /// What the copies take.
+    package private(set) var keptBytes = 0
 
     package init() {}
 
@@ -45,6 +47,7 @@ package struct ReplyRing {
         let slot = fresh(sequence, window)
         let copy = Bytes.allocate(capacity: count)
         copy.update(from: bytes, count: count)
+        keptBytes += count
         slot.pointee = Slot(bytes: copy, count: count, capacity: count, state: .owned)
     }
 
@@ -62,6 +65,7 @@ package struct ReplyRing {
         if needed > slot.pointee.capacity {
             let capacity = max(needed, slot.pointee.capacity * 2, 64 << 10)
             let larger = Bytes.allocate(capacity: capacity)
+            keptBytes += capacity - slot.pointee.capacity
             if let old = slot.pointee.bytes {
                 larger.update(from: old, count: slot.pointee.count)
                 old.deallocate()
@@ -76,7 +80,10 @@ package struct ReplyRing {
 
     /// The reply has left.
     package mutating func clear(_ slot: UnsafeMutablePointer<Slot>) {
-        if slot.pointee.state == .owned { slot.pointee.bytes?.deallocate() }
+        if slot.pointee.state == .owned {
+            keptBytes &-= slot.pointee.capacity
+            slot.pointee.bytes?.deallocate()
+        }
         slot.pointee = Slot()
         used &-= 1
     }
@@ -91,6 +98,7 @@ package struct ReplyRing {
             if slot.pointee.state == .borrowed {
                 let copy = Bytes.allocate(capacity: slot.pointee.count)
                 copy.update(from: slot.pointee.bytes!, count: slot.pointee.count)
+                keptBytes += slot.pointee.count
                 slot.pointee = Slot(
                     bytes: copy, count: slot.pointee.count, capacity: slot.pointee.count, state: .owned)
             }

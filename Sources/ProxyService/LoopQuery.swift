@@ -140,7 +140,7 @@ extension Worker {
     }
 
     /// A list of its own, since sessions may end while it is gone through.
-    private func sessions(of database: DatabasePointer) -> [SessionPointer] {
+    func sessions(of database: DatabasePointer) -> [SessionPointer] {
         var all: [SessionPointer] = []
         var next = database.pointee.firstSession
         while let session = next {

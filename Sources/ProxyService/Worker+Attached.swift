@@ -37,9 +37,6 @@ struct Prologue {
 /// has given its own; and after a loss or a change of routes a new upstream is told everything again, without the
 /// client noticing more than a gap.
 extension Worker {
-    /// Messages that may wait for the end of a reply.
-    private static let heldLimit = 32 << 20
-
     mutating func attach(_ session: SessionPointer, to shard: ShardPointer, _ role: Upstream.Role) {
         let upstream = makeUpstream(shard, role, .resp3)
         upstream.pointee.owner = session
@@ -121,7 +118,9 @@ extension Worker {
             upstream.pointee.rest.end &+= received
             takeMessages(upstream)
             if upstream.pointee.isDead || upstream.pointee.descriptor < 0 { return }
-            if let owner = upstream.pointee.owner, upstream.pointee.rest.count > Self.heldLimit { return close(owner) }
+            if let owner = upstream.pointee.owner, upstream.pointee.rest.count > SessionLimits.messageBytes {
+                return close(owner)
+            }
             if received < room && upstream.pointee.tls == nil { return }
         }
     }
@@ -164,13 +163,13 @@ extension Worker {
         if session.pointee.isMidReply {
             let details = details(session)
             details.heldPushes.append(contentsOf: UnsafeBufferPointer(start: bytes, count: length))
-            if details.heldPushes.count > Self.heldLimit { close(session) }
+            if details.heldPushes.count > SessionLimits.messageBytes { close(session) }
             return
         }
         settleDirect(session)
         pool.append(&session.pointee.output, bytes, length)
         markDirty(session)
-        if session.pointee.output.count > Self.subscriberOutputLimit { close(session) }
+        if session.pointee.output.count > SessionLimits.messageBytes { close(session) }
     }
 
     /// The reply is whole.

@@ -168,24 +168,17 @@ extension Worker {
 
     /// A second pause makes the first one longer and stricter, as in Redis.
     mutating func pause(_ database: DatabasePointer, _ until: Int, _ isWritesOnly: Bool) {
-        if !database.pointee.pause.isOn { pausedDatabases += 1 }
+        if !database.pointee.pause.isOn { watchedDatabases += 1 }
         database.pointee.pause.add(until: until, isWritesOnly: isWritesOnly)
         database.pointee.updatePassingTier()
     }
 
     mutating func endPause(_ database: DatabasePointer) {
         if !database.pointee.pause.isOn { return }
-        pausedDatabases -= 1
+        watchedDatabases -= 1
         database.pointee.pause = Pause()
         database.pointee.updatePassingTier()
         wakeBlocked()
-    }
-
-    mutating func endPauses() {
-        let now = MonotonicClock.milliseconds()
-        for database in databases.values where database.pointee.pause.isOn && database.pointee.pause.until <= now {
-            endPause(database)
-        }
     }
 
     /// CLIENT itself is never held, so that a pause can be ended.

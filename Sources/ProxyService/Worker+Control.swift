@@ -41,8 +41,10 @@ extension Worker {
         } else {
             database = DatabasePointer.allocate(capacity: 1)
             let shards = makeShards(database, table, known: [])
-            database.initialize(to: Database(table: table, lanes: LaneTable(), shards: shards))
+            database.initialize(
+                to: Database(table: table, lanes: LaneTable(), shards: shards, now: MonotonicClock.milliseconds()))
             openLane(database, .resp2)
+            if database.pointee.limits.idleSeconds > 0 { watchedDatabases += 1 }
             databases[identifier] = database
         }
         switch listener {
@@ -69,6 +71,9 @@ extension Worker {
         database.pointee.shardCount = table.routes.shards.count
         for lane in lanes { fillLane(database, lane) }
         database.pointee.updatePassingTier()
+        watchedDatabases -= database.pointee.limits.idleSeconds > 0 ? 1 : 0
+        database.pointee.limits = SessionLimits(settings: table.routes.settings)
+        watchedDatabases += database.pointee.limits.idleSeconds > 0 ? 1 : 0
         database.pointee.nextShard = 0
         database.pointee.version = nil
         let kept = (0..<database.pointee.shardCount).map { shards[$0] }
@@ -148,6 +153,7 @@ extension Worker {
     private mutating func remove(_ identifier: DatabaseID) {
         guard let database = databases.removeValue(forKey: identifier.rawValue) else { return }
         endPause(database)
+        if database.pointee.limits.idleSeconds > 0 { watchedDatabases -= 1 }
         closeListener(database)
         database.pointee.isRemoved = true
         while let session = database.pointee.firstSession { close(session) }
@@ -186,6 +192,8 @@ extension Worker {
     private mutating func closeListener(_ database: DatabasePointer) {
         if database.pointee.listener >= 0 { Glibc.close(database.pointee.listener) }
         database.pointee.listener = -1
+        if database.pointee.acceptsAgainAt > 0 { watchedDatabases -= 1 }
+        database.pointee.acceptsAgainAt = 0
     }
 
     private mutating func stop() {

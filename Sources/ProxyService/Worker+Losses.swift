@@ -132,12 +132,7 @@ extension Worker {
         var next = Int.max
         for index in 0..<timedUpstreams.count { next = min(next, deadline(timedUpstreams[index])) }
         if isStopping { next = min(next, stopDeadline) }
-        if halfSessions.count > 0 { next = min(next, nextSweep) }
-        if pausedDatabases > 0 {
-            for database in databases.values where database.pointee.pause.isOn {
-                next = min(next, database.pointee.pause.until)
-            }
-        }
+        if halfSessions.count > 0 || watchedDatabases > 0 { next = min(next, nextStallDeadline()) }
         return next == Int.max ? -1 : max(0, next - MonotonicClock.milliseconds())
     }
 

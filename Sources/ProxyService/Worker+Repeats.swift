@@ -6,8 +6,9 @@ import Reactor
 /// the routes.
 ///
 /// Order is what has to be kept: a write must not be repeated behind a later one of its session. So an upstream
-/// whose shard declines sends nothing more until it has tried again, and what was declined goes first. Sessions that wait
-/// for replies of an upstream that left the routes send nothing until they have them, so what it declines can follow.
+/// whose shard declines sends nothing more until it has tried again, and what was declined goes first. Sessions that
+/// wait for replies of an upstream that left the routes send nothing until they have them, so what it declines can
+/// follow.
 extension Worker {
     /// Remembers what leaves, as far as it is worth it.
     @inline(__always)

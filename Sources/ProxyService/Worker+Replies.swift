@@ -143,11 +143,16 @@ extension Worker {
             session.pointee.sendSequence &+= 1
         }
         if session.pointee.ring.used > 0 { session.pointee.ring.settle(from: session.pointee.sendSequence) }
+        // One shard is slow and the others have answered all that was asked behind: that can't be held without end.
+        if session.pointee.ring.keptBytes > SessionLimits.outputBytes { close(session) }
     }
 
     /// Everything that is due leaves in one send; what the socket does not take waits for its next edge.
     mutating func flush(_ session: SessionPointer) {
-        if session.pointee.ring.used > 0 { drainRing(session) }
+        if session.pointee.ring.used > 0 {
+            drainRing(session)
+            if session.pointee.isDead { return }
+        }
         let waiting = session.pointee.output.count
         let direct = session.pointee.directCount
         if direct > 0 || waiting > 0 {
@@ -191,8 +196,8 @@ extension Worker {
                 &session.pointee.output, session.pointee.direct.unsafelyUnwrapped + directTaken, direct - directTaken)
         }
         let backlog = session.pointee.output.count
-        if backlog > Self.backlogLimit { session.pointee.window = max(4, session.pointee.window / 2) }
-        let limit = session.pointee.isSubscribed ? Self.subscriberOutputLimit : Self.outputLimit
+        if backlog > SessionLimits.backlogBytes { session.pointee.window = max(4, session.pointee.window / 2) }
+        let limit = session.pointee.isSubscribed ? SessionLimits.messageBytes : SessionLimits.outputBytes
         if backlog > limit {
             close(session)
             return false

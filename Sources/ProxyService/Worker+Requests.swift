@@ -107,7 +107,7 @@ extension Worker {
             park(session, untilReplied: false)
             return true
         }
-        if session.pointee.output.count > Self.backlogLimit {
+        if session.pointee.output.count > SessionLimits.backlogBytes {
             park(session, untilReplied: false)
             return true
         }

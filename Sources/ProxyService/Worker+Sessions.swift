@@ -6,21 +6,10 @@ import Reactor
 
 /// Life of client connections: accept, read, park and resume, close.
 extension Worker {
-    /// Unsent replies beyond which nothing more is read from a client.
-    static let backlogLimit = 1 << 20
-    /// Unsent replies beyond which a client is cut off.
-    static let outputLimit = 256 << 20
-    /// Same for messages that a subscriber did not ask for one by one (Redis: 32 MiB).
-    static let subscriberOutputLimit = 32 << 20
-    /// Half a command that has to be held whole (MSET over shards, EVAL) at most.
-    static let inputLimit = 512 << 20
-    private static let readsPerTurn = 4
-    /// A flood of connections gets a part of each turn, the requests of everybody else the rest.
-    private static let acceptsPerTurn = 16
-
     mutating func accept(_ database: DatabasePointer) {
-        for _ in 0..<Self.acceptsPerTurn {
+        for _ in 0..<SessionLimits.acceptsPerTurn {
             if database.pointee.listener < 0 { return }
+            if !database.pointee.acceptRate.take(now: MonotonicClock.milliseconds) { return restListener(database) }
             let descriptor = Sockets.accept(database.pointee.listener)
             if descriptor < 0 {
                 if descriptor == -EMFILE || descriptor == -ENFILE { refuseOne(database.pointee.listener) }
@@ -50,7 +39,7 @@ extension Worker {
             return
         }
         Sockets.setNoDelay(descriptor)
-        Sockets.setKeepAlive(descriptor)
+        Sockets.setKeepAlive(descriptor, seconds: database.pointee.limits.keepAliveSeconds)
         nextIdentifier += 1
         let session = SessionPointer.allocate(capacity: 1)
         session.initialize(
@@ -75,7 +64,7 @@ extension Worker {
             if session.pointee.isDead || outcome == .drained { return }
             if session.pointee.isParked || session.pointee.isClosing { return }
             reads &+= 1
-            if reads == Self.readsPerTurn {  // The rest comes in the next turn, after everybody else.
+            if reads == SessionLimits.readsPerTurn {  // The rest comes in the next turn, after everybody else.
                 markReady(session)
                 return
             }
@@ -126,7 +115,7 @@ extension Worker {
         let used = consume(session, session.pointee.input.first, session.pointee.input.count)
         if session.pointee.isDead { return }
         pool.consume(&session.pointee.input, used)
-        if session.pointee.input.count > Self.inputLimit { close(session) }
+        if session.pointee.input.count > SessionLimits.inputBytes { close(session) }
     }
 
     /// The client sends no more, but may still read: replies that are due go out first.
@@ -169,7 +158,7 @@ extension Worker {
 
     @inline(__always)
     mutating func unparkIfPossible(_ session: SessionPointer) {
-        if session.pointee.isBlockedListed || session.pointee.output.count > Self.backlogLimit { return }
+        if session.pointee.isBlockedListed || session.pointee.output.count > SessionLimits.backlogBytes { return }
         let unanswered = session.pointee.nextSequence &- session.pointee.sendSequence
         if session.pointee.waitsForReplies ? unanswered == 0 : unanswered < session.pointee.window {
             if unanswered == 0 && session.pointee.output.isEmpty {  // It keeps up.

@@ -50,10 +50,9 @@ struct Worker {
     var nextIdentifier = 0
     /// Monotonic seconds, of this turn.
     var now = MonotonicClock.coarseSeconds()
-    /// Those with a CLIENT PAUSE in force.
-    var pausedDatabases = 0
-    /// Wait for the end of a pause.
-    var pausedSessions = PointerList<Session>()
+    /// Reasons to look at the databases' clocks: pauses, idle limits, resting listeners.
+    var watchedDatabases = 0
+    var nextIdleSweep = 0
     /// The mailboxes of all loops, this one's among them.
     let loops: [Mailbox<LoopMessage>]
     var queries: [Int: LoopQuery] = [:]
@@ -97,8 +96,7 @@ struct Worker {
             position &+= 1
         }
         if timedUpstreams.count > 0 { checkTimes() }
-        if halfSessions.count > 0 { sweepHalfRequests() }
-        if pausedDatabases > 0 { endPauses() }
+        checkStalls()
         if readySessions.count > 0 { resumeReady() }
         flushUpstreams()
         flushSessions()

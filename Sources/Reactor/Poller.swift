@@ -42,6 +42,9 @@ package struct Poller {
         control(source, EPOLLIN.rawValue, tag, pointer)
     }
 
+    /// The descriptor stays open and is not looked at until it is added again.
+    package func remove(_ target: Int32) { _ = epoll_ctl(descriptor, EPOLL_CTL_DEL, target, nil) }
+
     private func control(
         _ target: Int32, _ interest: UInt32, _ tag: Tag, _ pointer: UnsafeMutableRawPointer
     ) -> Bool {

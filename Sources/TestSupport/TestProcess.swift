@@ -27,6 +27,18 @@ package final class TestProcess: Sendable {
 
     package func signal(_ number: Int32) { Glibc.kill(pid, number) }
 
+    /// Memory it has in RAM now.
+    package func residentBytes() throws -> Int {
+        let text = try String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)
+        let line = text.split(separator: "\n").first { $0.hasPrefix("VmRSS:") }
+        guard
+            let kilobytes = line?.split(whereSeparator: { $0 == " " || $0 == "\t" }).dropFirst().first.flatMap({
+                Int($0)
+            })
+        else { throw Violation("no VmRSS of \(pid)") }
+        return kilobytes << 10
+    }
+
     /// Returns when it is gone; a stopped one dies, too.
     package func kill() {
         signal(SIGKILL)

@@ -1,0 +1,65 @@
+/// What one client may take of a proxy. Everything that a client can make grow has its limit here.
+package struct SessionLimits: Equatable {
+    /// Unsent replies beyond which nothing more is read from a client. Lower values slow down who reads slowly sooner,
+    /// higher ones cost memory for each of them.
+    package static let backlogBytes = 1 << 20
+    /// Unsent replies, those that wait for their turn included, beyond which a client is cut off. A single reply may
+    /// be larger: it counts when it has been taken from the shard and the client has not read it.
+    package static let outputBytes = 256 << 20
+    /// The same for messages, which nobody asked for one by one (redis-server: 32 MiB).
+    package static let messageBytes = 32 << 20
+    /// A command that has to be held whole (MSET over shards, EVAL) at most.
+    package static let inputBytes = 512 << 20
+    /// What the buffers of all clients of a loop may hold together; the largest is cut off beyond it.
+    package static let loopBytes = 2 << 30
+    /// A flood of connections gets a part of each turn, the requests of everybody else the rest.
+    package static let acceptsPerTurn = 16
+    /// A flood of requests likewise: reads of up to 256 KiB that one client gets in one turn.
+    package static let readsPerTurn = 4
+    /// New connections of one database that a loop takes in a second; the others wait in the kernel's queue.
+    package static let acceptsPerSecond = 5000
+
+    /// Seconds without a request after which a client is closed; 0: never. Not while it waits for a reply, a message or
+    /// an element. Setting `timeout`.
+    package private(set) var idleSeconds = 0
+    /// Seconds of silence after which the kernel asks whether the client is still there; 0: never. Setting
+    /// `tcp-keepalive`; 1 ... 32,767.
+    package private(set) var keepAliveSeconds = 300
+
+    /// - Parameter settings: Of the database, by the names that CONFIG knows. What is missing or makes no sense keeps
+    ///   its default: settings are checked where they are set.
+    package init(settings: [String: String] = [:]) {
+        if let text = settings["timeout"], let value = Int(text), value >= 0 { idleSeconds = value }
+        if let text = settings["tcp-keepalive"], let value = Int(text), (0...32767).contains(value) {
+            keepAliveSeconds = value
+        }
+    }
+}
+
+/// Lets so many pass in a second, and as many at once after a pause.
+package struct RateLimit {
+    private let perSecond: Int
+    private var left: Int
+    /// Monotonic milliseconds.
+    private var filledAt: Int
+
+    package init(perSecond: Int, now: Int) {
+        self.perSecond = perSecond
+        left = perSecond
+        filledAt = now
+    }
+
+    /// - Parameter now: Monotonic milliseconds; asked for only when there is need.
+    /// - Returns: False when one more would be too many now.
+    package mutating func take(now: () -> Int) -> Bool {
+        if left == 0 {
+            let time = now()
+            let earned = min(perSecond, (time - filledAt) * perSecond / 1000)
+            if earned == 0 { return false }
+            left = earned
+            filledAt = time
+        }
+        left -= 1
+        return true
+    }
+}
