@@ -7,6 +7,8 @@
         case part
         /// The reply to the proxy's own AUTH, HELLO or SELECT.
         case login
+        /// The reply to a request of the proxy's own that concerns this shard and no other: never moved.
+        case errand
         /// What the shard calls the connection.
         case identity
         /// The answer to a question of another loop: a retained ``Relay``.

@@ -134,6 +134,8 @@ package final class SessionDetails {
     /// CLIENT REPLY: numbers of the requests whose replies are dropped. Only the last range can be open.
     package var muted: [MutedRange] = []
     package var tracking: Tracking?
+    /// While it waits, and until the session goes on.
+    package var blockingCall: BlockingCall?
     /// Shards of the session's own upstreams.
     package var ownCount = 0
     /// Commands between MULTI and EXEC as they came.

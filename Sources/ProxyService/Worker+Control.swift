@@ -78,7 +78,10 @@ extension Worker {
         database.pointee.version = nil
         let kept = (0..<database.pointee.shardCount).map { shards[$0] }
         let leaving = old.filter { !kept.contains($0) }
-        for shard in leaving { shard.pointee.isRetired = true }
+        for shard in leaving {
+            endBlockingCalls(shard)
+            shard.pointee.isRetired = true
+        }
         followRoutes(database, haveSlotsMoved: haveSlotsMoved)
         for shard in leaving { retire(shard) }
     }

@@ -160,36 +160,6 @@ extension Worker {
         return forward(session, toShard: database.pointee.nextShard, bytes, command, info)
     }
 
-    /// XREAD and XREADGROUP block only when told to.
-    private func blocks(_ bytes: Bytes, _ command: ScannedCommand, _ info: CommandInfo) -> Bool {
-        if info.handling != .streams { return true }
-        return ArgumentCursor.all(bytes, command).contains { $0.isWord("block") }
-    }
-
-    /// A command that may wait has an upstream of its own while it does, and the session waits with it.
-    private mutating func forwardBlocking(
-        _ session: SessionPointer, toShard index: Int, _ bytes: Bytes, _ command: ScannedCommand, _ info: CommandInfo
-    ) -> Step {
-        if session.pointee.hasUnanswered || session.pointee.pinned != nil {
-            if !session.pointee.hasUnanswered { return forwardOnPinned(session, bytes, command, info) }
-            park(session, untilReplied: true)
-            return .parked
-        }
-        let upstream = borrow(session.pointee.database.pointee.shards[index], for: session)
-        session.pointee.pinned = upstream
-        forward(session, upstream, bytes, command.byteCount, isWrite: info.isWrite)
-        return .nextAfterReplies
-    }
-
-    /// The session watches keys and blocks: its watching upstream can't block too, so the shared one must not either.
-    private mutating func forwardOnPinned(
-        _ session: SessionPointer, _ bytes: Bytes, _ command: ScannedCommand, _ info: CommandInfo
-    ) -> Step {
-        guard let upstream = session.pointee.pinned else { return .next }
-        forward(session, upstream, bytes, command.byteCount, isWrite: info.isWrite)
-        return .nextAfterReplies
-    }
-
     // MARK: Unknown commands
 
     /// Asks a shard whether it knows the command (a newer server, a module), once; the table keeps what it learns.

@@ -98,7 +98,7 @@ extension Worker {
         while index >= 0 {
             let pending = upstream.pointee.pending[index]
             // A long command in pieces is not repeated: its first pieces are gone.
-            if pending.kind == .login || pending.byteCount == UInt32.max { break }
+            if pending.kind == .login || pending.kind == .errand || pending.kind == .relay || pending.byteCount == UInt32.max { break }
             if byteCount + Int(pending.byteCount) > unsentBytes { break }
             if pending.byteCount == 0 && count == 0 { break }
             byteCount += Int(pending.byteCount)
@@ -132,7 +132,7 @@ extension Worker {
         var next = Int.max
         for index in 0..<timedUpstreams.count { next = min(next, deadline(timedUpstreams[index])) }
         if isStopping { next = min(next, stopDeadline) }
-        if halfSessions.count > 0 || watchedDatabases > 0 { next = min(next, nextStallDeadline()) }
+        if halfSessions.count > 0 || watchedDatabases > 0 || !repetitions.isEmpty { next = min(next, nextStallDeadline()) }
         return next == Int.max ? -1 : max(0, next - MonotonicClock.milliseconds())
     }
 
@@ -207,7 +207,7 @@ extension Worker {
         var writer = ReplyWriter()
         writer.error(text)
         switch pending.kind {
-        case .login, .identity, .discard: break
+        case .login, .errand, .identity, .discard: break
         case .relay: answerRelay(pending, 0)
         case .session:
             let session = pending.target.unsafelyUnwrapped.assumingMemoryBound(to: Session.self)

@@ -10,6 +10,7 @@ extension Worker {
     /// Milliseconds to the next of these deadlines, as monotonic time; `Int.max` for none.
     func nextStallDeadline() -> Int {
         var next = halfSessions.count > 0 ? nextSweep : Int.max
+        for repetition in repetitions { next = min(next, repetition.at) }
         for database in databases.values {
             if database.pointee.acceptsAgainAt > 0 { next = min(next, database.pointee.acceptsAgainAt) }
             if database.pointee.pause.isOn { next = min(next, database.pointee.pause.until) }
@@ -22,6 +23,7 @@ extension Worker {
 
     mutating func checkStalls() {
         if halfSessions.count > 0 { sweepHalfRequests() }
+        if !repetitions.isEmpty { askAgain() }
         if pool.largeBytes > SessionLimits.loopBytes { cutLargest() }
         if watchedDatabases == 0 { return }
         let time = MonotonicClock.milliseconds()

@@ -90,6 +90,7 @@ extension Worker {
     mutating func releasePinned(_ session: SessionPointer) {
         giveBackLent(session)
         guard let upstream = session.pointee.pinned else { return }
+        session.pointee.details?.blockingCall = nil
         if session.pointee.details?.isWatching == true { return }
         session.pointee.pinned = nil
         giveBack(upstream)

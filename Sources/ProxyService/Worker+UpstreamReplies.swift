@@ -67,8 +67,10 @@ extension Worker {
             }
             let pending = upstream.pointee.pending.removeFirst()
             answered &+= Int(pending.byteCount)
-            if bytes[index] == UInt8(ascii: "-"), Refusals.isRefusal(bytes + index, length),
-                repeatLater(upstream, pending, answered: answered, bytes + index, length)
+            if bytes[index] == UInt8(ascii: "-"),
+                Refusals.isRefusal(bytes + index, length)
+                    && repeatLater(upstream, pending, answered: answered, bytes + index, length)
+                    || askAgainLater(upstream, pending, bytes + index, length)
             {
                 index &+= length
                 continue
@@ -107,7 +109,7 @@ extension Worker {
         _ upstream: UpstreamPointer, _ pending: Pending, _ bytes: Bytes, _ count: Int, isLast: Bool
     ) {
         switch pending.kind {
-        case .session, .discard: break
+        case .session, .errand, .discard: break
         case .login:
             upstream.pointee.backoffMilliseconds = 0
             if bytes[0] == UInt8(ascii: "-") {

@@ -53,6 +53,7 @@ struct Worker {
     /// Reasons to look at the databases' clocks: pauses, idle limits, resting listeners.
     var watchedDatabases = 0
     var nextIdleSweep = 0
+    var repetitions: [Repetition] = []
     /// The mailboxes of all loops, this one's among them.
     let loops: [Mailbox<LoopMessage>]
     var queries: [Int: LoopQuery] = [:]

@@ -80,6 +80,52 @@ import TestSupport
         }
     }
 
+    /// Whoever waits for an element goes on waiting where the elements will come, for what is left of its time.
+    @Test(arguments: [true, false]) func blockedCallsMoveWithTheRoutes(isDemoted: Bool) throws {
+        let fixture = try ProxyFixture(host: isDemoted ? "127.0.41.134" : "127.0.41.135", shards: 2)
+        _ = try fixture.tell(.update(fixture.routes(1, port: 10001, shards: 1)))
+        let old = try RedisConnection(path: fixture.socket(0))
+        let writer = try fixture.connect(10001)
+        #expect(try writer.command(["XGROUP", "CREATE", "stream", "g", "$", "MKSTREAM"]) == "+OK\r\n")
+        let calls: [([String], String)] = [
+            (["BLPOP", "list", "0"], "*2\r\n$4\r\nlist\r\n$1\r\nx\r\n"),
+            (["BLMPOP", "20", "1", "list2", "LEFT"], "*2\r\n$5\r\nlist2\r\n*1\r\n$1\r\nx\r\n"),
+            (["XREAD", "BLOCK", "20000", "STREAMS", "stream2", "0"], "*1\r\n*2\r\n$7\r\nstream2\r\n"),
+            (["BZPOPMIN", "none", "1.5"], "*-1\r\n"),
+        ]
+        let start = ContinuousClock.now
+        let blocked = try calls.map { words, _ in
+            let client = try fixture.connect(10001)
+            try client.send(RedisConnection.encode(words) + RedisConnection.encode(["PING"]))
+            return client
+        }
+        _ = try settled("blocked clients", { try blockedClients(old) }, is: { $0 == calls.count })
+        if isDemoted {
+            #expect(try old.command(["REPLICAOF", "127.0.41.134", "1"]) == "+OK\r\n")
+        }
+        var routes = fixture.routes(1, epoch: 2, port: 10001, shards: 1)
+        routes.shards[0].shard = ShardID(2)
+        routes.shards[0].address = .local(path: fixture.socket(1))
+        #expect(try fixture.tell(.update(routes)) == .applied(DatabaseID(1), Epoch(2)))
+        let new = try RedisConnection(path: fixture.socket(1))
+        _ = try settled("blocked clients", { try blockedClients(new) }, is: { $0 == calls.count })
+        #expect(try blockedClients(old) == 0)
+        #expect(try writer.command(["RPUSH", "list", "x"]) == ":1\r\n")
+        #expect(try writer.command(["RPUSH", "list2", "x"]) == ":1\r\n")
+        #expect(try writer.command(["XADD", "stream2", "1-1", "a", "b"]) == "$3\r\n1-1\r\n")
+        for (client, call) in zip(blocked, calls) {
+            let reply = String(decoding: try client.reply(), as: UTF8.self)
+            #expect(reply.hasPrefix(call.1), "\(call.0): \(reply)")
+            #expect(String(decoding: try client.reply(), as: UTF8.self) == "+PONG\r\n")
+        }
+        #expect((.milliseconds(1400)...(.milliseconds(4000))).contains(ContinuousClock.now - start))
+    }
+
+    private func blockedClients(_ shard: RedisConnection) throws -> Int {
+        let line = try shard.command(["INFO", "clients"]).split(separator: "\r\n").first { $0.hasPrefix("blocked_clients:") }
+        return line.flatMap { Int($0.dropFirst("blocked_clients:".count)) } ?? -1
+    }
+
     private func statistics(_ fixture: ProxyFixture) throws -> UInt64 {
         guard case .statistics(let list) = try fixture.tell(.reportStatistics) else { return 0 }
         return list.reduce(0) { $0 + $1.requests }
