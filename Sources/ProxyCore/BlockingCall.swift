@@ -31,12 +31,15 @@ package struct BlockingCall {
     /// is the shard's to refuse.
     package func request(now: Int) -> [UInt8]? {
         var words = arguments
-        if let limit, let value = Double(String(decoding: words[limit.position], as: UTF8.self)), value > 0, value < 1e12 {
+        if let limit, let value = Double(String(decoding: words[limit.position], as: UTF8.self)), value > 0,
+            value < 1e12
+        {
             let given = limit.clock == .seconds ? value * 1000 : value
             let left = given - Double(now - startedAt)
             if left < 1 { return nil }
             let whole = Int(left)
-            let text = limit.clock == .seconds ? "\(whole / 1000).\(String(whole % 1000 + 1000).dropFirst())" : "\(whole)"
+            let text =
+                limit.clock == .seconds ? "\(whole / 1000).\(String(whole % 1000 + 1000).dropFirst())" : "\(whole)"
             words[limit.position] = Array(text.utf8)
         }
         var writer = ReplyWriter()

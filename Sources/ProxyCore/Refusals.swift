@@ -28,6 +28,20 @@ package struct Refusals {
         return now - since < limit
     }
 
+    /// A transaction that was sent as one block: replies that nobody waits for come before the one of EXEC.
+    package mutating func add(block request: Pending, _ requestBytes: Bytes, text: [UInt8]) {
+        var command = ScannedCommand()
+        var index = 0
+        let count = Int(request.byteCount)
+        while index < count, scanCommand(requestBytes + index, count - index, &command) == .complete {
+            index += command.byteCount
+            if index < count {
+                requests.append(Pending(target: nil, sequence: 0, byteCount: 0, kind: .discard, isWrite: true))
+            }
+        }
+        add(request, requestBytes, text: text)
+    }
+
     package mutating func add(_ request: Pending, _ requestBytes: Bytes, text: [UInt8]) {
         requests.append(request)
         bytes.append(contentsOf: UnsafeBufferPointer(start: requestBytes, count: Int(request.byteCount)))
@@ -41,6 +55,11 @@ package struct Refusals {
             bytes = []
         }
         return (requests, bytes)
+    }
+
+    /// What EXEC answers when a command before it was declined.
+    package static func isAborted(_ reply: Bytes, _ count: Int) -> Bool {
+        UnsafeBufferPointer(start: reply, count: count).starts(with: "-EXECABORT ".utf8)
     }
 
     /// Whether a reply is such an answer. The whole sentence is compared for READONLY, since scripts, which

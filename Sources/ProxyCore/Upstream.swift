@@ -40,6 +40,8 @@ package struct Upstream {
     /// More waits than ``blockLimit``: sessions that want to add are parked.
     package var isBlocked = false
     package var isListedForTime = false
+    /// A command of the transaction that is being answered was declined, so EXEC will be, too.
+    package var hasDeclinedPart = false
     /// Its shard left the routes: finish what was asked, then go.
     package var isRetired = false
     package var isDead = false

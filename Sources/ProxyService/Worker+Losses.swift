@@ -98,7 +98,11 @@ extension Worker {
         while index >= 0 {
             let pending = upstream.pointee.pending[index]
             // A long command in pieces is not repeated: its first pieces are gone.
-            if pending.kind == .login || pending.kind == .errand || pending.kind == .relay || pending.byteCount == UInt32.max { break }
+            if pending.kind == .login || pending.kind == .errand || pending.kind == .relay
+                || pending.byteCount == UInt32.max
+            {
+                break
+            }
             if byteCount + Int(pending.byteCount) > unsentBytes { break }
             if pending.byteCount == 0 && count == 0 { break }
             byteCount += Int(pending.byteCount)
@@ -132,7 +136,9 @@ extension Worker {
         var next = Int.max
         for index in 0..<timedUpstreams.count { next = min(next, deadline(timedUpstreams[index])) }
         if isStopping { next = min(next, stopDeadline) }
-        if halfSessions.count > 0 || watchedDatabases > 0 || !repetitions.isEmpty { next = min(next, nextStallDeadline()) }
+        if halfSessions.count > 0 || watchedDatabases > 0 || !repetitions.isEmpty {
+            next = min(next, nextStallDeadline())
+        }
         return next == Int.max ? -1 : max(0, next - MonotonicClock.milliseconds())
     }
 

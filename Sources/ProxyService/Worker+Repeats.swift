@@ -47,8 +47,13 @@ extension Worker {
         let now = MonotonicClock.milliseconds()
         guard upstream.pointee.refusals.noteRefusal(now: now, limit: Self.waitLimitMilliseconds) else { return false }
         if upstream.pointee.isRetired && !session.pointee.waitsForReplies { return false }
-        upstream.pointee.refusals.add(
-            pending, upstream.pointee.sent.first + offset, text: ByteSpan(start: text, count: count).bytes)
+        let request = upstream.pointee.sent.first + offset
+        let words = ByteSpan(start: text, count: count).bytes
+        if Refusals.isAborted(text, count) {
+            upstream.pointee.refusals.add(block: pending, request, text: words)
+        } else {
+            upstream.pointee.refusals.add(pending, request, text: words)
+        }
         if upstream.pointee.isRetired {
             let refused = upstream.pointee.refusals.take()
             move(refused.requests, refused.bytes, from: upstream)

@@ -68,7 +68,7 @@ extension Worker {
             let pending = upstream.pointee.pending.removeFirst()
             answered &+= Int(pending.byteCount)
             if bytes[index] == UInt8(ascii: "-"),
-                Refusals.isRefusal(bytes + index, length)
+                isDeclined(upstream, pending, bytes + index, length)
                     && repeatLater(upstream, pending, answered: answered, bytes + index, length)
                     || askAgainLater(upstream, pending, bytes + index, length)
             {
@@ -86,6 +86,18 @@ extension Worker {
             index &+= length
         }
         return index
+    }
+
+    /// Whether the shard did not execute the request for what it is at the moment.
+    @inline(never)
+    private func isDeclined(_ upstream: UpstreamPointer, _ pending: Pending, _ bytes: Bytes, _ count: Int) -> Bool {
+        let isRefusal = Refusals.isRefusal(bytes, count)
+        if pending.kind == .discard {
+            if isRefusal { upstream.pointee.hasDeclinedPart = true }
+            return false
+        }
+        defer { upstream.pointee.hasDeclinedPart = false }
+        return isRefusal || upstream.pointee.hasDeclinedPart && Refusals.isAborted(bytes, count)
     }
 
     private mutating func continueReply(_ upstream: UpstreamPointer, _ bytes: Bytes, _ count: Int) -> Int {

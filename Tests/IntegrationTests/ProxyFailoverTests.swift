@@ -16,9 +16,14 @@ import TestSupport
             #expect(try client.command(["RPUSH", "list\(index)", "first"]) == ":1\r\n")
         }
         #expect(try old.command(["REPLICAOF", "127.0.41.130", "1"]) == "+OK\r\n")
-        // A pipeline of writes and a write alone for each client; a list tells their order.
+        // A pipeline of writes and transactions for each client; a list tells their order.
         for (index, client) in clients.enumerated() {
-            try client.send((1...50).flatMap { RedisConnection.encode(["RPUSH", "list\(index)", "\($0)"]) })
+            try client.send(
+                (1...50).flatMap { number -> [UInt8] in
+                    let push = RedisConnection.encode(["RPUSH", "list\(index)", "\(number)"])
+                    if number % 10 != 0 { return push }
+                    return RedisConnection.encode(["MULTI"]) + push + RedisConnection.encode(["EXEC"])
+                })
         }
         // All are declined before anything changes.
         _ = try settled("declined writes", { try declined(old) }, is: { $0 >= 5 })
@@ -33,7 +38,9 @@ import TestSupport
         let offset = isReplaced ? 0 : 1
         for (index, client) in clients.enumerated() {
             for number in 1...50 {
-                #expect(String(decoding: try client.reply(), as: UTF8.self) == ":\(number + offset)\r\n")
+                let isTransaction = number % 10 == 0
+                if isTransaction { for text in ["+OK\r\n", "+QUEUED\r\n"] { #expect(try reply(client) == text) } }
+                #expect(try reply(client) == (isTransaction ? "*1\r\n" : "") + ":\(number + offset)\r\n")
             }
             let expected = (isReplaced ? [] : ["first"]) + (1...50).map(String.init)
             let list = try client.command(["LRANGE", "list\(index)", "0", "-1"])
@@ -122,8 +129,14 @@ import TestSupport
     }
 
     private func blockedClients(_ shard: RedisConnection) throws -> Int {
-        let line = try shard.command(["INFO", "clients"]).split(separator: "\r\n").first { $0.hasPrefix("blocked_clients:") }
+        let line = try shard.command(["INFO", "clients"]).split(separator: "\r\n").first {
+            $0.hasPrefix("blocked_clients:")
+        }
         return line.flatMap { Int($0.dropFirst("blocked_clients:".count)) } ?? -1
+    }
+
+    private func reply(_ client: RedisConnection) throws -> String {
+        String(decoding: try client.reply(), as: UTF8.self)
     }
 
     private func statistics(_ fixture: ProxyFixture) throws -> UInt64 {
