@@ -60,6 +60,11 @@ package struct Poller {
         max(0, Int(epoll_wait(descriptor, events, Int32(Self.capacity), Int32(clamping: milliseconds))))
     }
 
+    /// Like ``wait(milliseconds:)``, for who has to be on time.
+    package func wait(nanoseconds: Int) -> Int {
+        max(0, Int(clinux_epoll_wait_nanoseconds(descriptor, events, Int32(Self.capacity), nanoseconds)))
+    }
+
     package func event(_ index: Int) -> Event {
         let word = events[index].data.u64
         let flags = events[index].events

@@ -9,7 +9,14 @@
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef SYS_epoll_pwait2
+#define SYS_epoll_pwait2 441
+#endif
 
 // Declared here because the headers show it only with _GNU_SOURCE, which modules of Swift do not define in time.
 extern int accept4(int descriptor, struct sockaddr *address, socklen_t *length, int flags);
@@ -20,6 +27,12 @@ static inline int clinux_accept_nonblocking(int listener) {
 
 static inline int clinux_socket_nonblocking(int family) {
     return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+}
+
+// By number: the kernel has it since 5.11, some C libraries do not show it.
+static inline int clinux_epoll_wait_nanoseconds(int poll, struct epoll_event *events, int capacity, long nanoseconds) {
+    struct timespec limit = {nanoseconds / 1000000000, nanoseconds % 1000000000};
+    return (int)syscall(SYS_epoll_pwait2, poll, events, capacity, &limit, (void *)0, (unsigned long)0);
 }
 
 static inline int clinux_eventfd(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); }
