@@ -51,6 +51,7 @@ let package = Package(
         .executable(name: "tarn-watchdog", targets: ["tarn-watchdog"]),
         .executable(name: "tarn-manager", targets: ["tarn-manager"]),
         .executable(name: "tarn-proxy", targets: ["tarn-proxy"]),
+        .executable(name: "bench", targets: ["bench"]),
         .executable(name: "dev", targets: ["dev"]),
     ],
     dependencies: [
@@ -136,6 +137,9 @@ let package = Package(
             "AccessControl", "ShardControl", logging, lifecycle, hummingbird,
         ] + nio, linked: sharedTLS),
         program("tarn-proxy", ["ProxyService", "Primitives"], linked: sharedTLS),
+        program("bench", [
+            "ProxyControl", "Reactor", "LocalSocket", "CLinux", "ClusterModel", "NodeLayout", "Primitives",
+        ]),
         program("dev", []),
         tests("ClusterStoreTests", ["ClusterStore", "TestSupport"], linked: sharedTLS),
         tests("IntegrationTests", [
@@ -171,6 +175,7 @@ let package = Package(
             "ManagerCore", "ClusterStore", "ClusterModel", "Primitives",
         ], exclude: ["Scenarios"]),
         tests("DevTests", ["dev"]),
+        tests("BenchTests", ["bench"]),
         tests("SystemTests", ["dev"]),
         tests("TLSTests", ["TLS", "COpenSSL", "Primitives"], linked: sharedTLS),
         tests("HTTPTransportTests", [

@@ -1,70 +1,47 @@
-/// `dev bench proxy`: rounds of redis-benchmark through the endpoint of the running cluster and against a plain
-/// redis-server, with the CPU time that the proxy took.
+import Glibc
+
+/// `dev bench proxy`: builds the proxy and the program `bench`, which starts everything it compares, and becomes it.
 ///
-/// The client shares the machine with what it measures, so the figures compare the two ways and say little about
-/// the most that either can do.
+/// Its options are the program's own and pass as they are: `dev bench proxy --help` lists them.
 struct BenchVerb {
-    private let arguments: Arguments
-    private let cluster: LoopbackCluster
     private let workspace: Workspace
+    private var options: [String]
+    private let isApproved: Bool
 
-    private static let requests = 200_000
-    private static let pipelines = [1, 16, 64]
-
-    init(_ arguments: Arguments) throws {
-        self.arguments = arguments
+    init(_ arguments: [String]) throws {
         workspace = try Workspace.find()
-        cluster = try LoopbackCluster(arguments, workspace)
+        options = arguments.filter { $0 != "--yes" }
+        isApproved = options.count != arguments.count
+        guard options.first == "proxy" else { throw Failure(.usage, "dev bench proxy: the only one there is") }
     }
 
     func run() throws {
-        guard arguments.words == ["proxy"] else { throw Failure(.usage, "dev bench proxy: the only one there is now") }
-        guard cluster.exists, let demo = try cluster.databases().first(where: { $0.name == "demo" }) else {
-            throw Failure(.environment, "no cluster with the database demo here; `swift run dev up` makes it")
+        try (DebianPackages.forBuilding + .forPackaging + .forBenchmarks).ensure(isApproved: isApproved)
+        _ = try SwiftBuild.checkCompiler()
+        for product in ["tarn-proxy", "bench"] {
+            Console.step("building \(product)")
+            // The release's own build, so that what is measured is what is shipped.
+            try SwiftBuild(
+                workspace: workspace, name: "bench-\(product)",
+                arguments: [
+                    "-c", "release", "--static-swift-stdlib", "--scratch-path", workspace.release, "--product", product,
+                ]
+            ).run()
         }
-        let plain = try PlainRedis(directory: workspace.build + "/bench")
-        defer { plain.stop() }
-        Console.out("           through the proxy                     plain redis-server")
-        Console.out("           GET/s     SET/s     proxy us/request  GET/s     SET/s")
-        for pipeline in Self.pipelines {
-            let before = try proxyMicroseconds()
-            let through = try measure(demo.endpoint, pipeline)
-            let perRequest = Double(try proxyMicroseconds() - before) / Double(2 * Self.requests)
-            let direct = try measure(plain.endpoint, pipeline)
-            let columns =
-                [through.get, through.set].map { Console.pad(String(Int($0)), 8) }
-                + [Console.pad(String(Double(Int(perRequest * 100)) / 100), 16)]
-                + [direct.get, direct.set].map { Console.pad(String(Int($0)), 8) }
-            Console.out("pipeline \(Console.pad(String(pipeline), 2))" + columns.joined(separator: "  "))
-        }
+        Console.clearProgress()
+        let network = options.firstIndex(of: "--network").map { options[($0 + 1)...].first ?? "" } ?? ""
+        let directory = workspace.build + "/bench" + network
+        try Files.remove(directory)
+        try become(
+            workspace.programs + "/bench",
+            options + ["--programs", workspace.programs, "--directory", directory])
     }
 
-    private func measure(_ endpoint: Endpoint, _ pipeline: Int) throws -> (get: Double, set: Double) {
-        Console.step("pipeline \(pipeline) at \(endpoint.host):\(endpoint.port)")
-        var command = Command(
-            "redis-benchmark", "-h", endpoint.host, "-p", String(endpoint.port), "-n", String(Self.requests),
-            "-P", String(pipeline), "-c", "50", "-r", "100000", "-t", "set,get", "--csv")
-        if !endpoint.password.isEmpty { command.arguments += ["-a", endpoint.password] }
-        command.limit = .seconds(300)
-        var rates: [String: Double] = [:]
-        for line in try command.outputOrFail().split(separator: "\n") {
-            let columns = line.split(separator: ",").map { $0.filter { $0 != "\"" } }
-            if columns.count > 1, let rate = Double(columns[1]) { rates[columns[0]] = rate }
-        }
-        guard let get = rates["GET"], let set = rates["SET"] else {
-            throw Failure(.product, "redis-benchmark printed no rates for \(endpoint.host):\(endpoint.port)")
-        }
-        return (get, set)
-    }
-
-    /// User and system time of all proxies of the cluster: utime and stime of proc_pid_stat(5), in ticks of 10 ms.
-    private func proxyMicroseconds() throws -> Int {
-        let pids = cluster.nodes.flatMap { NodeProcesses(prefix: cluster.prefix($0)).byProgram()["tarn-proxy"] ?? [] }
-        return pids.reduce(0) { sum, pid in
-            // The name in parentheses may hold spaces, so fields are counted from behind it.
-            let fields = (Files.text("/proc/\(pid)/stat") ?? "").split(separator: ")").last?.split(separator: " ") ?? []
-            guard fields.count > 12, let user = Int(fields[11]), let system = Int(fields[12]) else { return sum }
-            return sum + (user + system) * 10_000
-        }
+    /// The program takes this process's place: its output, its signals and its exit code are dev's then.
+    private func become(_ program: String, _ arguments: [String]) throws {
+        signal(SIGPIPE, SIG_DFL)
+        let pointers = ([program] + arguments).map { strdup($0) } + [nil]
+        execv(program, pointers)
+        throw Failure(.environment, "cannot run \(program): \(String(cString: strerror(errno)))")
     }
 }

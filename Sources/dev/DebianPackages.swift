@@ -23,6 +23,11 @@ struct DebianPackages {
         ("openssl", "an independent judge of our certificates"),
         ("python3-venv", "the client libraries that are tried against an endpoint"),
     ])
+    static let forBenchmarks = DebianPackages(needed: [
+        ("haproxy", "a relay to compare the proxy with"),
+        ("nutcracker", "twemproxy, to compare the proxy with"),
+        ("linux-perf", "counts system calls and allocations"),
+    ])
     static let forContainers = DebianPackages(needed: [
         ("docker.io", "container tests"),
         ("docker-compose", "container tests"),

@@ -10,8 +10,12 @@ struct Dev {
         Console.begin()
         Interruption.install()
         do {
-            let arguments = try Arguments(Array(CommandLine.arguments.dropFirst()))
-            try run(arguments)
+            let words = Array(CommandLine.arguments.dropFirst())
+            if words.first == "bench" {
+                try BenchVerb(Array(words.dropFirst())).run()
+            } else {
+                try run(try Arguments(words))
+            }
         } catch let failure as Failure {
             Console.clearProgress()
             Console.error("dev: \(failure.message)")
@@ -33,7 +37,6 @@ struct Dev {
         case "test": try TestVerb(arguments).run()
         case "lint": try LintVerb(arguments).run()
         case "format": try FormatVerb(arguments).run()
-        case "bench": try BenchVerb(arguments).run()
         case "package": try PackageVerb(arguments).run()
         case "image": try ImageVerb(arguments).run()
         case "help", "--help", "-h": Console.out(Help.text)

@@ -14,11 +14,12 @@ enum Help {
                      --only NAME    only tests whose name contains NAME
           lint     house rules that a machine can check
           format   lay out the sources as lint wants them
-          bench    bench proxy: GET and SET through the endpoint against a plain redis-server
+          bench    bench proxy: the proxy beside haproxy, twemproxy, predixy and redis-server;
+                     `bench proxy --help` lists its options
           package  the release: .build/package/{tarn,tarn-<version>-linux-<arch>.tar.zst}
           image    the node image `tarn-node`, from that package, with Docker
 
-        up, down, status and bench take --network 127.0.X (127.0.0) and --directory DIR (.build/cluster), so that
+        up, down and status take --network 127.0.X (127.0.0) and --directory DIR (.build/cluster), so that
         several clusters fit on one machine.
         docs/development.md tells more.
         """

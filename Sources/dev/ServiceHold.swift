@@ -29,7 +29,10 @@ struct ServiceHold {
     /// A package enables its units for the next boot even when it may not start them. Only packages that dev has just
     /// installed are treated: a redis-server that was here before belongs to somebody.
     static func leaveStopped(unitsOf packages: [String], _ privilege: Privilege) {
-        let units = ["redis-server": "redis-server.service", "etcd-server": "etcd.service"]
+        let units = [
+            "redis-server": "redis-server.service", "etcd-server": "etcd.service", "haproxy": "haproxy.service",
+            "nutcracker": "nutcracker.service",
+        ]
         for unit in packages.compactMap({ units[$0] }) where Files.exists("/usr/bin/systemctl") {
             _ = try? privilege.command(["systemctl", "disable", unit]).run()
             if Files.isDirectory("/run/systemd/system") {
