@@ -17,21 +17,14 @@ import RESP
     @inlinable @inline(__always) package var first: UnsafeMutablePointer<UInt8> { base.unsafelyUnwrapped + start }
 }
 
-/// Memory for ``ByteQueue``: recycles 16 KiB chunks, takes larger ones from the allocator. One per loop.
+/// Memory for ``ByteQueue``, 16 KiB at least. One per loop.
 @usableFromInline package struct BufferPool {
-    /// Size of a recycled chunk.
+    /// Smallest size of a queue that is not empty.
     @usableFromInline package static let chunkBytes = 16 << 10
-    /// 4 MiB of chunks at most stay with an idle loop.
-    @usableFromInline static let maximumIdleChunks = 256
 
-    @usableFromInline let idle: UnsafeMutablePointer<UnsafeMutablePointer<UInt8>>
-    @usableFromInline var idleCount = 0
-    /// What queues hold in pieces larger than a chunk: what may grow without end, were it not looked at.
-    package private(set) var largeBytes = 0
+    package let blocks = BlockPool()
 
-    package init() {
-        idle = .allocate(capacity: Self.maximumIdleChunks)
-    }
+    package init() {}
 
     @inlinable @inline(__always)
     package mutating func append(_ queue: inout ByteQueue, _ bytes: UnsafeMutablePointer<UInt8>, _ count: Int) {
@@ -58,7 +51,7 @@ import RESP
         } else {
             var capacity = max(Self.chunkBytes, queue.capacity)
             while capacity < have &+ count { capacity &*= 2 }
-            let fresh = take(capacity)
+            let (fresh, _) = blocks.take(capacity)
             if have > 0 { fresh.update(from: queue.first, count: have) }
             release(&queue)
             queue.base = fresh
@@ -75,30 +68,9 @@ import RESP
         if queue.start == queue.end { release(&queue) }
     }
 
-    @inlinable
+    @usableFromInline
     package mutating func release(_ queue: inout ByteQueue) {
-        if let base = queue.base {
-            if queue.capacity == Self.chunkBytes && idleCount < Self.maximumIdleChunks {
-                idle[idleCount] = base
-                idleCount &+= 1
-            } else {
-                noteLarge(0 &- queue.capacity)
-                base.deallocate()
-            }
-        }
+        if let base = queue.base { blocks.give(base, capacity: queue.capacity) }
         queue = ByteQueue()
-    }
-
-    @usableFromInline mutating func take(_ capacity: Int) -> UnsafeMutablePointer<UInt8> {
-        if capacity == Self.chunkBytes && idleCount > 0 {
-            idleCount &-= 1
-            return idle[idleCount]
-        }
-        noteLarge(capacity)
-        return UnsafeMutablePointer<UInt8>.allocate(capacity: capacity + scanSlackBytes)
-    }
-
-    @usableFromInline mutating func noteLarge(_ count: Int) {
-        if abs(count) > Self.chunkBytes { largeBytes &+= count }
     }
 }

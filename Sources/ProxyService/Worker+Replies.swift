@@ -19,7 +19,7 @@ extension Worker {
             emit(session, bytes, count)
             return
         }
-        session.pointee.ring.borrow(sequence, window: window(session), bytes, count)
+        session.pointee.ring.borrow(sequence, window: window(session), bytes, count, pool.blocks)
         markDirty(session)
     }
 
@@ -45,9 +45,9 @@ extension Worker {
             // An empty reply still has its turn.
             var none: UInt8 = 0
             if let base = buffer.baseAddress {
-                session.pointee.ring.keep(sequence, window: window(session), base, buffer.count)
+                session.pointee.ring.keep(sequence, window: window(session), base, buffer.count, pool.blocks)
             } else {
-                session.pointee.ring.keep(sequence, window: window(session), &none, 0)
+                session.pointee.ring.keep(sequence, window: window(session), &none, 0, pool.blocks)
             }
         }
     }
@@ -88,7 +88,7 @@ extension Worker {
             if isLast { releasePushes(session) }
             return
         }
-        session.pointee.ring.extend(sequence, window: window(session), bytes, count, isLast: isLast)
+        session.pointee.ring.extend(sequence, window: window(session), bytes, count, isLast: isLast, pool.blocks)
         markDirty(session)
     }
 
@@ -127,7 +127,7 @@ extension Worker {
             let state = slot.pointee.state
             if slot.pointee.count > 0 { emit(session, slot.pointee.bytes.unsafelyUnwrapped, slot.pointee.count) }
             if state == .borrowed {
-                session.pointee.ring.clear(slot)
+                session.pointee.ring.clear(slot, pool.blocks)
                 session.pointee.sendSequence &+= 1
                 continue
             }
@@ -135,14 +135,18 @@ extension Worker {
             if state == .growing {
                 // Its turn has come before its end: the rest goes straight on from here.
                 slot.pointee.state = .owned
-                session.pointee.ring.clear(slot)
+                session.pointee.ring.clear(slot, pool.blocks)
                 session.pointee.isMidReply = true
                 break
             }
-            session.pointee.ring.clear(slot)
+            session.pointee.ring.clear(slot, pool.blocks)
             session.pointee.sendSequence &+= 1
         }
-        if session.pointee.ring.used > 0 { session.pointee.ring.settle(from: session.pointee.sendSequence) }
+        if session.pointee.ring.used > 0 {
+            session.pointee.ring.settle(from: session.pointee.sendSequence, pool.blocks)
+        } else {
+            session.pointee.ring.release(pool.blocks)
+        }
         // One shard is slow and the others have answered all that was asked behind: that can't be held without end.
         if session.pointee.ring.keptBytes > SessionLimits.outputBytes { close(session) }
     }

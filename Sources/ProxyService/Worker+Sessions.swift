@@ -199,7 +199,7 @@ extension Worker {
             }
             sequence &+= 1
         }
-        session.pointee.ring.deallocate()
+        session.pointee.ring.release(pool.blocks)
         unlink(session)
         endAttached(session)
         endTracking(session)

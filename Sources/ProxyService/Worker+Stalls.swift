@@ -24,7 +24,7 @@ extension Worker {
     mutating func checkStalls() {
         if halfSessions.count > 0 { sweepHalfRequests() }
         if !repetitions.isEmpty { askAgain() }
-        if pool.largeBytes > SessionLimits.loopBytes { cutLargest() }
+        if pool.blocks.usedBytes > SessionLimits.loopBytes { cutLargest() }
         if watchedDatabases == 0 { return }
         let time = MonotonicClock.milliseconds()
         let isIdleSweep = time >= nextIdleSweep
@@ -62,7 +62,8 @@ extension Worker {
         var largest: (session: SessionPointer, bytes: Int)?
         for database in databases.values {
             for session in sessions(of: database) {
-                let bytes = session.pointee.input.capacity + session.pointee.output.capacity
+                let bytes =
+                    session.pointee.input.capacity + session.pointee.output.capacity + session.pointee.ring.keptBytes
                 if bytes > largest?.bytes ?? 0 { largest = (session, bytes) }
             }
         }

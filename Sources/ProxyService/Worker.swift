@@ -32,6 +32,8 @@ struct Worker {
     var dirtySessions = PointerList<Session>()
     var dirtyUpstreams = PointerList<Upstream>()
     var readySessions = PointerList<Session>()
+    /// Those of the turn before, while they are resumed.
+    private var resumingSessions = PointerList<Session>()
     /// Parked until some upstream has room again.
     var blockedSessions = PointerList<Session>()
     /// With half a request; the next look at them in monotonic milliseconds.
@@ -155,16 +157,11 @@ struct Worker {
 
     private mutating func resumeReady() {
         // Only those of before: a session that is made ready meanwhile waits for the next turn, so nobody starves.
-        var left = readySessions.count
-        var batch = PointerList<Session>(capacity: max(1, left))
-        swap(&batch, &readySessions)
-        while left > 0 {
-            left &-= 1
-            let session = batch[left]
+        swap(&resumingSessions, &readySessions)
+        while let session = resumingSessions.removeLast() {
             session.pointee.isReady = false
             if !session.pointee.isDead { resume(session) }
         }
-        batch.deallocate()
     }
 
     @inline(__always)
