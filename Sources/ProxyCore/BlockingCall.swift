@@ -50,9 +50,11 @@ package struct BlockingCall {
     /// How long to wait before the next try: half of the time that shards have declined it, 5 ... 250 ms.
     package func delay(now: Int) -> Int { min(250, max(5, (now - (declinedSince ?? now)) / 2)) }
 
-    /// Whether a shard ended the wait for what it is, or because it was asked to: nothing was taken.
-    package static func isEnded(_ reply: Bytes, _ count: Int) -> Bool {
-        count > 10 && UnsafeBufferPointer(start: reply, count: 11).elementsEqual("-UNBLOCKED ".utf8)
-            || Refusals.isRefusal(reply, count)
+    /// Whether a shard ended the wait, or did not begin it, for what it is: nothing was taken.
+    /// - Parameter isLeaving: It has left the routes, and was asked to end what waits there.
+    package static func isEnded(_ reply: Bytes, _ count: Int, isLeaving: Bool) -> Bool {
+        let text = UnsafeBufferPointer(start: reply, count: count)
+        return text.starts(with: "-UNBLOCKED force unblock".utf8) || Refusals.isRefusal(reply, count)
+            || isLeaving && text.starts(with: "-UNBLOCKED client unblocked".utf8)
     }
 }

@@ -46,6 +46,8 @@ package final class RouteTable: @unchecked Sendable {
 /// What all loops share about a database for as long as it lives; touched when a connection comes or goes.
 package final class DatabaseShared: Sendable {
     package let connections = Atomic<Int>(0)
+    /// Held by CLIENT PAUSE: blocked ones, to INFO.
+    package let heldClients = Atomic<Int>(0)
     package init() {}
 }
 

@@ -4,11 +4,15 @@ import RESP
 package struct InfoFacts {
     package var port: UInt16
     package var connections: Int
+    package var heldClients: Int
     package var memoryLimitBytes: Int64
     package var processIdentifier: Int32
-    package init(port: UInt16, connections: Int, memoryLimitBytes: Int64, processIdentifier: Int32) {
+    package init(
+        port: UInt16, connections: Int, heldClients: Int, memoryLimitBytes: Int64, processIdentifier: Int32
+    ) {
         self.port = port
         self.connections = connections
+        self.heldClients = heldClients
         self.memoryLimitBytes = memoryLimitBytes
         self.processIdentifier = processIdentifier
     }
@@ -72,6 +76,7 @@ package enum InfoMerger {
             "cluster_connections": "0", "role": "master", "connected_slaves": "0", "cluster_enabled": "0",
             "maxmemory": String(facts.memoryLimitBytes), "maxmemory_human": human(Int(facts.memoryLimitBytes)),
         ]
+        if let blocked = totals["blocked_clients"] { own["blocked_clients"] = String(blocked + facts.heldClients) }
         for name in ["used_memory", "used_memory_rss", "used_memory_peak", "used_memory_lua", "used_memory_scripts"] {
             if let total = totals[name] { own[name + "_human"] = human(total) }
         }

@@ -26,6 +26,8 @@ package struct Session {
     /// Some replies are not to be sent: ``SessionDetails/muted``.
     package var isMuted = false
     package var isInGrave = false
+    /// Waits for the end of a CLIENT PAUSE.
+    package var isHeld = false
     /// Close as soon as all replies have left; nothing more is read.
     package var isClosing = false
     /// The peer will send no more, or the socket failed.
@@ -134,6 +136,8 @@ package final class SessionDetails {
     /// CLIENT REPLY: numbers of the requests whose replies are dropped. Only the last range can be open.
     package var muted: [MutedRange] = []
     package var tracking: Tracking?
+    /// Whether the client of this identifier was there when the proxy's loops were asked last.
+    package var redirectCheck: (identifier: Int, exists: Bool)?
     /// While it waits, and until the session goes on.
     package var blockingCall: BlockingCall?
     /// Shards of the session's own upstreams.

@@ -9,6 +9,10 @@ package struct Tracking: Equatable {
     package private(set) var isOptOut = false
     package private(set) var isNoLoop = false
     package private(set) var prefixes: [[UInt8]] = []
+    /// Identifier of the client that gets the invalidations instead.
+    package private(set) var redirect: Int?
+    /// That client was gone when there was something to tell.
+    package var isRedirectBroken = false
 
     /// The rules, their order and their words are those of redis-server 7.0 (`CLIENT TRACKING` in networking.c).
     ///
@@ -23,9 +27,14 @@ package struct Tracking: Equatable {
             let hasMore = index + 1 < arguments.count
             switch word(arguments[index]) {
             case "redirect" where hasMore:
-                return .failure(
-                    Refusal(text: "ERR CLIENT TRACKING REDIRECT is not supported by this endpoint; use RESP3 (HELLO 3)")
-                )
+                index += 1
+                if wanted.redirect != nil {
+                    return .failure(Refusal(text: "ERR A client can only redirect to a single other client"))
+                }
+                guard let identifier = Int(String(decoding: arguments[index], as: UTF8.self)) else {
+                    return .failure(Refusal(text: "ERR value is not an integer or out of range"))
+                }
+                wanted.redirect = identifier
             case "bcast": wanted.isBroadcast = true
             case "optin": wanted.isOptIn = true
             case "optout": wanted.isOptOut = true
@@ -78,14 +87,18 @@ package struct Tracking: Equatable {
     private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
     private static func word(_ bytes: [UInt8]) -> String { text(bytes).lowercased() }
 
-    /// To a shard, over a connection on which nothing is tracked yet.
-    package var command: [[UInt8]] {
-        var words = ["CLIENT", "TRACKING", "ON"].map { Array($0.utf8) }
+    /// To a shard.
+    /// - Parameters:
+    ///   - redirect: What the shard calls the connection that is to get the invalidations; nil for the tracked one.
+    ///   - known: Prefixes that the connection has already.
+    package func command(redirect: Int?, known: [[UInt8]] = []) -> [[UInt8]] {
+        let target = redirect.map { ["REDIRECT", "\($0)"] } ?? []
+        var words = (["CLIENT", "TRACKING", "ON"] + target).map { Array($0.utf8) }
         for (isSet, name) in [(isBroadcast, "BCAST"), (isOptIn, "OPTIN"), (isOptOut, "OPTOUT"), (isNoLoop, "NOLOOP")]
         where isSet {
             words.append(Array(name.utf8))
         }
-        for prefix in prefixes { words += [Array("PREFIX".utf8), prefix] }
+        for prefix in prefixes where !known.contains(prefix) { words += [Array("PREFIX".utf8), prefix] }
         return words
     }
 
@@ -94,9 +107,12 @@ package struct Tracking: Equatable {
         ["on"] + (isBroadcast ? ["bcast"] : []) + (isOptIn ? ["optin"] : [])
             + (isOptIn && cachingNext ? ["caching-yes"] : []) + (isOptOut ? ["optout"] : [])
             + (isOptOut && cachingNext ? ["caching-no"] : []) + (isNoLoop ? ["noloop"] : [])
+            + (isRedirectBroken ? ["broken_redirect"] : [])
     }
 
+    /// BCAST without a prefix means the empty one.
     package var sortedPrefixes: [[UInt8]] {
-        prefixes.sorted { $0.lexicographicallyPrecedes($1) }
+        if isBroadcast && prefixes.isEmpty { return [[]] }
+        return prefixes.sorted { $0.lexicographicallyPrecedes($1) }
     }
 }

@@ -27,6 +27,8 @@ package struct Upstream {
         case subscription
         /// Sends its owner every command that the shard executes.
         case monitor
+        /// Gets the invalidations of its owner's tracked reads, to be redirected to another client.
+        case invalidation
         /// Carries all requests of its owner, whose reads the shard tracks.
         case tracking
     }
@@ -35,7 +37,7 @@ package struct Upstream {
     package var state = State.idle
     package let role: Role
     /// Protocol and logical database of its connection.
-    package let lane: Lane
+    package var lane: Lane
     package var isDirty = false
     /// More waits than ``blockLimit``: sessions that want to add are parked.
     package var isBlocked = false
@@ -90,5 +92,5 @@ package struct Upstream {
     /// Belongs to one session for as long as that wants to be told something.
     package var isAttached: Bool { role.rawValue >= Role.subscription.rawValue }
     /// Only listens: carries no request and answers none.
-    package var isListening: Bool { role == .subscription || role == .monitor }
+    package var isListening: Bool { role == .subscription || role == .monitor || role == .invalidation }
 }

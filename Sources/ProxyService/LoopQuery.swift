@@ -6,6 +6,11 @@ import RESP
 struct ClientQuery: Sendable {
     enum Body: Sendable {
         case list(ClientFilter)
+        case exists(identifier: Int)
+        /// Keys that a client has to forget, told to another one.
+        case invalidate(target: Int, keys: [UInt8])
+        /// The other one is gone.
+        case redirectBroken(asker: Int, target: Int)
         case kill(ClientFilter)
         /// - Parameter isError: The blocked command ends with an error instead of as if its time were over.
         case unblock(identifier: Int, isError: Bool)
@@ -39,6 +44,8 @@ final class LoopQuery {
         case okIfAny
         case ok
         case lines
+        /// Nothing is said; the session takes its command again and finds what was answered.
+        case noteRedirect(identifier: Int)
     }
 
     let session: SessionPointer
@@ -67,6 +74,7 @@ final class LoopQuery {
         switch reply {
         case .count: writer.integer(answer.count)
         case .ok: writer.simple("OK")
+        case .noteRedirect: break
         case .okIfAny: if answer.count > 0 { writer.simple("OK") } else { writer.error("ERR No such client") }
         case .lines:
             let ordered = answer.lines.sorted { $0.identifier < $1.identifier }
@@ -115,6 +123,19 @@ extension Worker {
                     answer.lines.append(
                         ClientAnswer.Line(identifier: session.pointee.identifier, text: describe(session)))
                 }
+            case .exists(let identifier): answer.count = find(database, identifier) == nil ? 0 : 1
+            case .invalidate(let target, let keys):
+                if let session = find(database, target) {
+                    tellInvalid(session, keys)
+                } else {
+                    let body = ClientQuery.Body.redirectBroken(asker: ticket, target: target)
+                    let back = ClientQuery(database: query.database, body: body)
+                    loops[origin].post(.query(back, origin: index, ticket: 0))
+                }
+                return
+            case .redirectBroken(let asker, let target):
+                if let session = find(database, asker) { noteRedirectBroken(session, target) }
+                return
             case .kill(let filter):
                 for session in sessions(of: database) where filter.matches(facts(session)) {
                     answer.count += 1
@@ -136,7 +157,16 @@ extension Worker {
     mutating func take(_ answer: ClientAnswer, _ ticket: Int) {
         guard let query = queries[ticket], query.add(answer) else { return }
         queries[ticket] = nil
+        if case .noteRedirect(let identifier) = query.reply {
+            query.session.pointee.details?.redirectCheck = (identifier, query.answer.count > 0)
+        }
         deliver(query.session, query.sequence, query.text(usesRESP3: query.session.pointee.usesRESP3))
+    }
+
+    func find(_ database: DatabasePointer, _ identifier: Int) -> SessionPointer? {
+        var next = database.pointee.firstSession
+        while let session = next, session.pointee.identifier != identifier { next = session.pointee.next }
+        return next
     }
 
     /// A list of its own, since sessions may end while it is gone through.

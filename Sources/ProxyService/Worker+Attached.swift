@@ -50,7 +50,15 @@ extension Worker {
         guard let session = upstream.pointee.owner else { return }
         switch upstream.pointee.role {
         case .shared, .lent: break
-        case .tracking: prologue.add(details(session).tracking?.command ?? [], .login)
+        case .invalidation:
+            prologue.add(["CLIENT", "ID"], .identity)
+            upstream.pointee.confirmationsDue = 1
+        case .tracking:
+            guard let tracking = details(session).tracking else { break }
+            let companion = listener(session, upstream.pointee.shard, .invalidation)
+            // Without a companion yet: it says so itself when it is there.
+            if tracking.redirect != nil && companion?.pointee.confirmationsDue != 0 { break }
+            prologue.add(tracking.command(redirect: companion?.pointee.shardClientIdentifier), .login)
         case .monitor:
             prologue.add { $0.command(["MONITOR"]) }
             upstream.pointee.confirmationsDue = 1
@@ -93,7 +101,14 @@ extension Worker {
         else { return }
         details.confirmation = nil
         noteSubscriber(session)
-        deliver(session, session.pointee.sendSequence, reply)
+        if session.pointee.isMuted {  // CLIENT REPLY OFF is about replies; these count as messages.
+            var copy = reply
+            copy.withUnsafeMutableBufferPointer { tell(session, $0.baseAddress!, $0.count) }
+            if session.pointee.isDead { return }
+            deliver(session, session.pointee.sendSequence, [])
+        } else {
+            deliver(session, session.pointee.sendSequence, reply)
+        }
         if !details.subscriptions.isEmpty { return }
         for upstream in details.attached where upstream.pointee.role == .subscription { detach(upstream) }
     }
@@ -144,6 +159,7 @@ extension Worker {
         _ upstream: UpstreamPointer, _ session: SessionPointer, _ bytes: Bytes, _ length: Int
     ) {
         if upstream.pointee.role == .monitor { return takeMonitored(upstream, session, bytes, length) }
+        if upstream.pointee.role == .invalidation { return redirectInvalid(upstream, session, bytes, length) }
         // A shard that answers what nobody asked is not to be trusted with the next request.
         guard bytes[0] == UInt8(ascii: ">") else { return lose(upstream) }
         var reader = ReplyReader(bytes, length)
@@ -189,6 +205,7 @@ extension Worker {
         pool.release(&upstream.pointee.output)
         while !upstream.pointee.pending.isEmpty { _ = upstream.pointee.pending.removeFirst() }
         upstream.pointee.confirmationsDue = 1
+        upstream.pointee.shardClientIdentifier = 0
         upstream.pointee.isBlocked = false
         backOff(upstream)
     }
@@ -202,7 +219,7 @@ extension Worker {
                 close(session)  // What it selected can't be had on a sharded database.
                 continue
             }
-            if session.pointee.ownUpstreams != nil { moveTracking(session) }
+            defer { if !session.pointee.isDead && session.pointee.ownUpstreams != nil { moveTracking(session) } }
             guard let details = session.pointee.details, !details.attached.isEmpty else { continue }
             let isScattered = haveSlotsMoved && details.subscriptions.shardChannelCount > 0
             for upstream in details.attached
@@ -213,6 +230,9 @@ extension Worker {
                 let shard = database.pointee.shards[index]
                 if details.isMonitor && listener(session, shard, .monitor) == nil {
                     attach(session, to: shard, .monitor)
+                }
+                if details.tracking?.redirect != nil && listener(session, shard, .invalidation) == nil {
+                    attach(session, to: shard, .invalidation)
                 }
                 if listener(session, shard, .subscription) == nil && isWanted(details.subscriptions, at: shard) {
                     attach(session, to: shard, .subscription)
@@ -232,7 +252,7 @@ extension Worker {
         }
     }
 
-    private mutating func detach(_ upstream: UpstreamPointer) {
+    mutating func detach(_ upstream: UpstreamPointer) {
         upstream.pointee.owner?.pointee.details?.attached.removeAll { $0 == upstream }
         abandon(upstream)
     }

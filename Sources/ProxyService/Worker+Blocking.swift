@@ -67,10 +67,8 @@ extension Worker {
     mutating func askAgainLater(_ upstream: UpstreamPointer, _ pending: Pending, _ bytes: Bytes, _ count: Int) -> Bool {
         guard upstream.pointee.role == .lent, pending.kind == .session, let session = upstream.pointee.owner,
             !session.pointee.isDead, session.pointee.details?.blockingCall != nil,
-            BlockingCall.isEnded(bytes, count)
+            BlockingCall.isEnded(bytes, count, isLeaving: upstream.pointee.isRetired)
         else { return false }
-        let text = UnsafeBufferPointer(start: bytes, count: count)
-        if text.starts(with: "-UNBLOCKED client".utf8) && !upstream.pointee.isRetired { return false }
         let now = MonotonicClock.milliseconds()
         let details = details(session)
         let since = details.blockingCall?.declinedSince ?? now

@@ -31,7 +31,7 @@ extension Worker {
             + "qbuf-free=\(input.capacity - input.count) argv-mem=0 multi-mem=\(details?.queued.count ?? 0) rbs=0 "
             + "rbp=0 obl=0 oll=0 omem=\(session.pointee.output.capacity) "
             + "tot-mem=\(MemoryLayout<Session>.size + held) events=\(session.pointee.output.isEmpty ? "r" : "rw") "
-            + "cmd=\(lastCommand(session)) user=default redir=\(details?.tracking == nil ? -1 : 0) "
+            + "cmd=\(lastCommand(session)) user=default redir=\(details?.tracking.map { $0.redirect ?? 0 } ?? -1) "
             + "resp=\(session.pointee.usesRESP3 ? 3 : 2) lib-name="
         return Array(start.utf8) + (details?.name ?? []) + Array(middle.utf8) + (details?.libraryName ?? [])
             + Array(" lib-ver=".utf8) + (details?.libraryVersion ?? []) + [10]
@@ -44,7 +44,9 @@ extension Worker {
         if session.pointee.isSubscribed { flags += "P" }
         if session.pointee.mode.contains(.transaction) { flags += "x" }
         if session.pointee.pinned?.pointee.pending.isEmpty == false && details?.isWatching != true { flags += "b" }
-        if let tracking = details?.tracking { flags += tracking.isBroadcast ? "tB" : "t" }
+        if let tracking = details?.tracking {
+            flags += "t" + (tracking.isRedirectBroken ? "R" : "") + (tracking.isBroadcast ? "B" : "")
+        }
         if session.pointee.isClosing { flags += "c" }
         return flags.isEmpty ? "N" : flags
     }

@@ -74,7 +74,7 @@ extension Worker {
         let details = details(session)
         switch subcommand {
         case .getname: if details.name.isEmpty { writer.null() } else { writer.bulk(details.name) }
-        case .getredir: writer.integer(details.tracking == nil ? -1 : 0)
+        case .getredir: writer.integer(details.tracking.map { $0.redirect ?? 0 } ?? -1)
         case .id: writer.integer(session.pointee.identifier)
         case .info: writer.verbatim(describe(session))
         default:
@@ -120,6 +120,7 @@ extension Worker {
         let isOff = details.muted.last.map { $0.end == nil } ?? false
         if mode.isWord("on") {
             if isOff { details.muted[details.muted.count - 1].end = next }
+            details.muted.removeAll { $0.first == next }  // A SKIP right before.
             answer(session, Self.ok)
         } else if mode.isWord("off") {
             if !isOff { details.muted.append(MutedRange(first: next, end: nil)) }
@@ -178,7 +179,15 @@ extension Worker {
         watchedDatabases -= 1
         database.pointee.pause = Pause()
         database.pointee.updatePassingTier()
+        for session in sessions(of: database) { release(session) }
         wakeBlocked()
+    }
+
+    /// No longer held by a pause.
+    func release(_ session: SessionPointer) {
+        if !session.pointee.isHeld { return }
+        session.pointee.isHeld = false
+        session.pointee.database.pointee.table.shared.heldClients.subtract(1, ordering: .relaxed)
     }
 
     /// CLIENT itself is never held, so that a pause can be ended.
@@ -187,8 +196,13 @@ extension Worker {
         if info.handling == .client { return nil }
         if pause.isWritesOnly {
             let isInTransaction = session.pointee.mode.contains(.transaction)
-            let isWrite = info.handling == .exec ? details(session).queuesWrite : info.isWrite && !isInTransaction
+            let isWrite =
+                info.handling == .exec ? details(session).queuesWrite : info.mayReplicate && !isInTransaction
             if !isWrite { return nil }
+        }
+        if !session.pointee.isHeld {
+            session.pointee.isHeld = true
+            session.pointee.database.pointee.table.shared.heldClients.add(1, ordering: .relaxed)
         }
         parkBlocked(session)
         return .parked
@@ -208,16 +222,14 @@ extension Worker {
         guard let identifier = arguments[2].integer else {
             return reject(session, "ERR value is not an integer or out of range")
         }
-        let loop = identifier >= 0 ? identifier % loopCount : 0
-        return askLoops(session, .unblock(identifier: identifier, isError: isError), .count, only: loop)
+        return askLoops(
+            session, .unblock(identifier: identifier, isError: isError), .count, only: loop(of: identifier))
     }
 
     /// The shard ends the blocking command; whether that or an element came first is its to say.
     /// - Returns: False when the client is not here or does not block.
     mutating func unblock(_ database: DatabasePointer, _ identifier: Int, _ isError: Bool, _ relay: Relay) -> Bool {
-        var next = database.pointee.firstSession
-        while let session = next, session.pointee.identifier != identifier { next = session.pointee.next }
-        guard let session = next, session.pointee.hasUnanswered else { return false }
+        guard let session = find(database, identifier), session.pointee.hasUnanswered else { return false }
         let own = (session.pointee.pinned.map { [$0] } ?? []) + (session.pointee.details?.lent ?? [])
         let blocked = own.filter { $0.pointee.shardClientIdentifier > 0 && !$0.pointee.pending.isEmpty }
         for upstream in blocked {

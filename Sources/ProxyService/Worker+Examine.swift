@@ -126,6 +126,7 @@ extension Worker {
 
     func namesOtherDatabase(_ bytes: Bytes, _ command: ScannedCommand, _ info: CommandInfo) -> Bool {
         let arguments = ArgumentCursor.all(bytes, command)
+        if info.name == "swapdb" { return true }
         if info.name == "move" { return arguments[2].integer != 0 }
         guard let word = arguments.dropFirst(3).firstIndex(where: { $0.isWord("db") }) else { return false }
         return word + 1 < arguments.count && arguments[word + 1].integer != 0

@@ -146,6 +146,7 @@ extension Worker {
         let table = database.pointee.table
         return InfoFacts(
             port: table.routes.port, connections: table.shared.connections.load(ordering: .relaxed),
+            heldClients: table.shared.heldClients.load(ordering: .relaxed),
             memoryLimitBytes: table.routes.memoryLimitBytes, processIdentifier: getpid())
     }
 }

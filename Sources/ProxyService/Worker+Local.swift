@@ -13,6 +13,9 @@ extension Worker {
         switch info.handling {
         case .ping:
             if arguments.count > 2 { return reject(session, Self.arityText("ping")) }
+            if session.pointee.ownUpstreams != nil {  // What is to be forgotten comes before the answer.
+                return fanOut(session, bytes, command, .first, isWrite: false)
+            }
             if arguments.count == 2 { writer.bulk(arguments[1]) } else { writer.simple("PONG") }
         case .echo: writer.bulk(arguments[1])
         case .time:
@@ -59,10 +62,13 @@ extension Worker {
                 park(session, untilReplied: true)
                 return .parked
             }
-            if session.pointee.details?.isWatching == true || session.pointee.ownUpstreams != nil {
-                return reject(session, "ERR SELECT while watching or tracking is not supported by this endpoint")
+            let lane = Lane(databaseIndex: index, usesRESP3: session.pointee.usesRESP3)
+            enter(session, lane)
+            // What watches or tracks for the session goes with it.
+            for upstream in ownUpstreams(session) + (session.pointee.pinned.map { [$0] } ?? []) {
+                upstream.pointee.lane = lane
+                if upstream.pointee.descriptor >= 0 { sendErrand(upstream, ["SELECT", "\(index)"]) }
             }
-            enter(session, Lane(databaseIndex: index, usesRESP3: session.pointee.usesRESP3))
         }
         answer(session, Self.ok)
         return .next

@@ -97,6 +97,7 @@ extension Worker {
         let lane = Lane(databaseIndex: session.pointee.lane.databaseIndex, usesRESP3: usesRESP3)
         if lane != session.pointee.lane {
             enter(session, lane)
+            changeOwnUpstreams(session, lane)
             noteSubscriber(session)
         }
         answerHello(session)
@@ -112,9 +113,6 @@ extension Worker {
         }
         if session.pointee.details?.isWatching == true {
             return reject(session, "ERR UNWATCH before changing the protocol version")
-        }
-        if session.pointee.ownUpstreams != nil {
-            return reject(session, "ERR switch CLIENT TRACKING off before changing the protocol version")
         }
         return nil
     }

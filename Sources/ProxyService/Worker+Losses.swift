@@ -188,8 +188,9 @@ extension Worker {
     /// A listener goes on trying. Only who waits for a confirmation has to be told that there is none to be had.
     private mutating func giveUpConfirming(_ upstream: UpstreamPointer, _ now: Int) {
         upstream.pointee.waitingSince = now
-        guard let owner = upstream.pointee.owner, owner.pointee.details?.confirmation != nil else { return }
-        close(owner)
+        guard let owner = upstream.pointee.owner, let details = owner.pointee.details else { return }
+        let isCompanionMissed = upstream.pointee.role == .invalidation && owner.pointee.ownUpstreams == nil
+        if details.confirmation != nil || isCompanionMissed { close(owner) }
     }
 
     // MARK: Failing requests

@@ -186,6 +186,7 @@ extension Worker {
         if session.pointee.isDead { return }
         session.pointee.isDead = true
         if session.pointee.isHalfListed { halfSessions.remove(session) }
+        release(session)
         Glibc.close(session.pointee.descriptor)
         pool.release(&session.pointee.input)
         pool.release(&session.pointee.output)

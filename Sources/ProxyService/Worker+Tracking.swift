@@ -13,26 +13,30 @@ extension Worker {
         let details = details(session)
         if arguments[2].isWord("off") {
             endTracking(session)
-            answer(session, Array("+OK\r\n".utf8))
+            answer(session, Self.ok)
             return .next
         }
+        let before = details.tracking
         let tracking: Tracking
-        switch Tracking.parse(arguments.map(\.bytes), after: details.tracking) {
+        switch Tracking.parse(arguments.map(\.bytes), after: before) {
         case .failure(let refusal): return reject(session, refusal.text)
         case .success(let parsed): tracking = parsed
         }
-        guard session.pointee.usesRESP3 else {
-            return reject(session, "ERR CLIENT TRACKING needs RESP3 at this endpoint; send HELLO 3 first")
-        }
         if details.isWatching { return reject(session, "ERR UNWATCH before CLIENT TRACKING") }
-        // What shards track can't be changed piece by piece without a gap: they are told anew over new connections.
-        endTracking(session)
+        if let target = tracking.redirect, let step = prepareRedirect(session, target) { return step }
         details.tracking = tracking
-        session.pointee.ownUpstreams = makeOwnUpstreams(session, known: [])
-        // In force at every shard before the client is told so.
-        let gather = makeGather(session, .fixed(Array("+OK\r\n".utf8)), session.pointee.database.pointee.shardCount)
-        for index in 0..<session.pointee.database.pointee.shardCount {
-            ask(gather, index, sharedUpstream(session, index), Array("*1\r\n$4\r\nPING\r\n".utf8), isWrite: false)
+        let isNew = session.pointee.ownUpstreams == nil
+        if isNew { session.pointee.ownUpstreams = makeOwnUpstreams(session, known: []) }
+        let database = session.pointee.database
+        let gather = makeGather(session, .fixed(Self.ok), database.pointee.shardCount)
+        for index in 0..<database.pointee.shardCount {
+            let companion = listener(session, database.pointee.shards[index], .invalidation)
+            let redirect = tracking.redirect == nil ? nil : companion?.pointee.shardClientIdentifier
+            // A new upstream's prologue switches tracking on. In force at every shard before the client is told so.
+            let words = isNew ? [Array("PING".utf8)] : tracking.command(redirect: redirect, known: before?.prefixes ?? [])
+            var writer = ReplyWriter()
+            writer.command(words)
+            ask(gather, index, sharedUpstream(session, index), writer.bytes, isWrite: true)
         }
         return .nextAfterReplies
     }
@@ -59,6 +63,10 @@ extension Worker {
     /// The session is untracked, reset or gone.
     mutating func endTracking(_ session: SessionPointer) {
         session.pointee.details?.tracking = nil
+        session.pointee.details?.redirectCheck = nil
+        for upstream in session.pointee.details?.attached ?? [] where upstream.pointee.role == .invalidation {
+            detach(upstream)
+        }
         session.pointee.mode.remove(.caching)
         guard let own = session.pointee.ownUpstreams else { return }
         session.pointee.ownUpstreams = nil
@@ -67,7 +75,11 @@ extension Worker {
     }
 
     /// Those of shards that have left the routes meanwhile are not among them: they end by themselves.
-    private func ownList(
+    func ownUpstreams(_ session: SessionPointer) -> [UpstreamPointer] {
+        session.pointee.ownUpstreams.map { ownList(session, $0) } ?? []
+    }
+
+    func ownList(
         _ session: SessionPointer, _ own: UnsafeMutablePointer<UpstreamPointer>
     ) -> [UpstreamPointer] {
         (0..<(session.pointee.details?.ownCount ?? 0)).map { own[$0] }
@@ -82,8 +94,22 @@ extension Worker {
         if known.contains(where: { $0.pointee.shard.pointee.isRetired }) { invalidateEverything(session) }
     }
 
+    /// The session speaks another version of the protocol now. Its upstreams change with it, since new ones would
+    /// forget what was read.
+    mutating func changeOwnUpstreams(_ session: SessionPointer, _ lane: Lane) {
+        guard let own = session.pointee.ownUpstreams else { return }
+        for upstream in ownList(session, own) {
+            upstream.pointee.lane = lane
+            if upstream.pointee.descriptor >= 0 { sendErrand(upstream, ["HELLO", lane.usesRESP3 ? "3" : "2"]) }
+        }
+    }
+
     /// Nobody knows what was tracked: as after FLUSHALL, the client has to forget all it keeps.
     mutating func invalidateEverything(_ session: SessionPointer) {
+        if let target = session.pointee.details?.tracking?.redirect {
+            return redirect(session, to: target, Array("_\r\n".utf8))
+        }
+        guard session.pointee.usesRESP3 else { return }  // Nor was it told anything before.
         var message = Array(">2\r\n$10\r\ninvalidate\r\n_\r\n".utf8)
         message.withUnsafeMutableBufferPointer { tell(session, $0.baseAddress!, $0.count) }
     }
@@ -98,7 +124,7 @@ extension Worker {
         }
         let length = replyLength(bytes, count)
         if length > 0 {
-            if let owner = upstream.pointee.owner { tell(owner, bytes, length) }
+            if let owner = upstream.pointee.owner { takeOwnPush(owner, bytes, length) }
         } else if count > Self.pushLimit {
             lose(upstream)  // A monstrous key: "forget everything" is shorter.
             return nil
@@ -162,7 +188,7 @@ extension Worker {
         writer.set(flags.count)
         for flag in flags { writer.bulk(flag) }
         writer.bulk("redirect")
-        writer.integer(tracking == nil ? -1 : 0)
+        writer.integer(tracking.map { $0.redirect ?? 0 } ?? -1)
         writer.bulk("prefixes")
         let prefixes = tracking?.sortedPrefixes ?? []
         writer.array(prefixes.count)

@@ -61,7 +61,7 @@ extension Worker {
         }
         details.queued.append(contentsOf: UnsafeBufferPointer(start: bytes, count: command.byteCount))
         details.queuedCount += 1
-        if info.isWrite { details.queuesWrite = true }
+        if info.mayReplicate { details.queuesWrite = true }
         answer(session, Array("+QUEUED\r\n".utf8))
         return .next
     }

@@ -132,6 +132,7 @@ extension Worker {
         case .identity:
             var reader = ReplyReader(bytes, count)
             if bytes[0] == UInt8(ascii: ":") { upstream.pointee.shardClientIdentifier = reader.number() ?? 0 }
+            if upstream.pointee.role == .invalidation { companionIsReady(upstream) }
         case .relay:
             var reader = ReplyReader(bytes, count)
             if isLast { answerRelay(pending, bytes[0] == UInt8(ascii: ":") ? reader.number() ?? 0 : 0) }

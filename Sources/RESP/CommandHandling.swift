@@ -51,7 +51,7 @@ extension CommandHandling {
         "monitor": .monitor, "sort": .storeOption, "sort_ro": .key, "georadius": .storeOption,
         "georadiusbymember": .storeOption, "xread": .streams, "xreadgroup": .streams, "asking": .refused,
         "cluster": .refused, "debug": .refused, "failover": .refused, "migrate": .refused, "module": .refused,
-        "replconf": .refused, "restore-asking": .refused, "swapdb": .refused, "pfdebug": .refused,
+        "replconf": .refused, "restore-asking": .refused, "swapdb": .otherDatabase, "pfdebug": .refused,
         "pfselftest": .refused, "move": .otherDatabase, "copy": .otherDatabase, "save": .notPermitted,
         "bgsave": .notPermitted,
         "bgrewriteaof": .notPermitted, "shutdown": .notPermitted, "replicaof": .notPermitted,

@@ -36,6 +36,9 @@
         name.hasPrefix("eval") || name.hasPrefix("fcall") || name.hasSuffix("publish") || name == "xgroup"
     }
 
+    /// What CLIENT PAUSE WRITE holds: replicas would get something of it. PFCOUNT may rewrite what it counts.
+    package var mayReplicate: Bool { isWrite && !name.hasSuffix("_ro") || name == "pfcount" }
+
     private static func handling(_ flags: String, _ firstKey: Int, _ lastKey: Int) -> CommandHandling {
         if flags.contains("a") { return .notPermitted }
         if flags.contains("m") { return .countedKeys }

@@ -109,7 +109,7 @@ package struct ShardUser: Hashable, Sendable {
     static let proxyRules = [
         "~*", "&*", "+@all", "-@admin", "-@dangerous",
         // Data commands that redis calls dangerous for being slow or thorough.
-        "+keys", "+flushall", "+flushdb", "+sort", "+sort_ro", "+restore",
+        "+keys", "+flushall", "+flushdb", "+sort", "+sort_ro", "+restore", "+swapdb",
         // Answered for the whole database from every shard's answer.
         "+info", "+role", "+lastsave", "+monitor", "+config|get", "+slowlog|get", "+slowlog|len", "+slowlog|reset",
         "+latency|histogram", "+latency|history", "+latency|latest", "+latency|reset",

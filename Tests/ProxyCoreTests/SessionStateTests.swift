@@ -51,7 +51,8 @@ import Testing
             ("on OPTOUT", optIn, "ERR You can't switch OPTIN"), ("on PREFIX", nil, "ERR syntax error"),
             ("on BCAST PREFIX ab", broadcast, "ERR Prefix 'ab' overlaps with an existing prefix 'a'."),
             ("on BCAST PREFIX x PREFIX xy", nil, "ERR Prefix 'x' overlaps with another provided prefix 'xy'."),
-            ("on REDIRECT 7", nil, "ERR CLIENT TRACKING REDIRECT is not supported"),
+            ("on REDIRECT x", nil, "ERR value is not an integer"),
+            ("on REDIRECT 1 REDIRECT 2", nil, "ERR A client can only redirect to a single other client"),
         ] as [(String, Tracking?, String)] {
             guard case .failure(let refusal) = parse(words, after: before) else {
                 Issue.record("\(words) was accepted")
@@ -61,8 +62,11 @@ import Testing
         }
         let more = try parse("on bcast prefix c noloop", after: broadcast).get()
         #expect(
-            more.command.map { String(decoding: $0, as: UTF8.self) }.joined(separator: " ")
+            more.command(redirect: nil).map { String(decoding: $0, as: UTF8.self) }.joined(separator: " ")
                 == "CLIENT TRACKING ON BCAST NOLOOP PREFIX a PREFIX b PREFIX c")
+        #expect(
+            more.command(redirect: 7, known: broadcast.prefixes).map { String(decoding: $0, as: UTF8.self) }
+                == ["CLIENT", "TRACKING", "ON", "REDIRECT", "7", "BCAST", "NOLOOP", "PREFIX", "c"])
         #expect(more.flags(cachingNext: false) == ["on", "bcast", "noloop"])
         #expect(optIn.flags(cachingNext: true) == ["on", "optin", "caching-yes"])
     }
