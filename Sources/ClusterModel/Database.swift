@@ -62,12 +62,14 @@ package struct DatabasePolicy: Hashable, Codable, Sendable {
     /// 0: no limit.
     package var maximumConnections: Int
     package var tags: [String: String]
+    /// What CONFIG SET changes.
+    package var settings: DatabaseSettings
 
     package init(
         name: String, memoryLimit: ByteCount, shardCount: Int = 1, isReplicated: Bool = false,
         requestedPort: UInt16 = 0, eviction: EvictionPolicy = .volatileLRU, persistence: Persistence = .none,
         proxyPolicy: ProxyPolicy = .allNodes, placement: ShardsPlacement = .dense, password: String = "",
-        maximumConnections: Int = 0, tags: [String: String] = [:]
+        maximumConnections: Int = 0, tags: [String: String] = [:], settings: DatabaseSettings = DatabaseSettings()
     ) {
         self.name = name
         self.memoryLimit = memoryLimit
@@ -81,6 +83,7 @@ package struct DatabasePolicy: Hashable, Codable, Sendable {
         self.password = password
         self.maximumConnections = maximumConnections
         self.tags = tags
+        self.settings = settings
     }
 
     /// redis' `maxmemory` for each process.

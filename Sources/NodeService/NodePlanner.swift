@@ -38,10 +38,10 @@ struct NodePlanner {
             shard: shard.id, directory: paths.shardDirectory(shard.id), address: address, port: shard.port,
             certificatePath: paths.nodeCertificate, privateKeyPath: paths.nodeKey,
             authorityPath: paths.authorityCertificate, primary: primary(of: shard, in: database),
-            memoryLimit: database.policy.memoryLimitPerShard, eviction: database.policy.eviction,
+            memoryLimit: database.policy.servedLimitPerShard, eviction: database.policy.eviction,
             // Both copies persist, though the reference system saves on the replica alone by default: then a crash of
             // the replica's node followed by one of the primary's loses all. The price is a second fork's memory.
-            persistence: database.policy.persistence, secrets: database.secrets)
+            persistence: database.policy.persistence, secrets: database.secrets, settings: database.policy.settings)
     }
 
     /// Where a replica gets its data from; nil for a primary.
@@ -160,7 +160,8 @@ extension NodePlanner {
             database: database.id, epoch: database.epoch, name: database.policy.name, listenHost: address,
             port: database.endpoint.port, shards: routes, password: database.policy.password,
             shardPassword: database.secrets.proxy, maximumConnections: database.policy.maximumConnections,
-            memoryLimitBytes: database.policy.memoryLimit.bytes)
+            memoryLimitBytes: database.policy.memoryLimit.bytes,
+            settings: database.policy.settings.values)
     }
 
     private func planRoutes(

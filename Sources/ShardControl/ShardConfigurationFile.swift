@@ -29,7 +29,6 @@ package enum ShardConfigurationFile {
             "set-proc-title yes",
             "crash-log-enabled yes",
             "io-threads 1",
-            "latency-tracking yes",
             "enable-debug-command no",
             "enable-module-command no",
         ]

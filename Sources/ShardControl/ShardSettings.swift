@@ -20,11 +20,14 @@ package struct ShardSettings: Hashable, Sendable {
     package var eviction: EvictionPolicy
     package var persistence: Persistence
     package var secrets: ShardSecrets
+    /// What clients or an administrator changed for the database, by redis' names.
+    package var settings: DatabaseSettings
 
     package init(
         shard: ShardID, directory: String, address: String, port: UInt16, certificatePath: String,
         privateKeyPath: String, authorityPath: String, primary: ShardPeer?, memoryLimit: ByteCount,
-        eviction: EvictionPolicy, persistence: Persistence, secrets: ShardSecrets
+        eviction: EvictionPolicy, persistence: Persistence, secrets: ShardSecrets,
+        settings: DatabaseSettings = DatabaseSettings()
     ) {
         self.shard = shard
         self.directory = directory
@@ -38,6 +41,7 @@ package struct ShardSettings: Hashable, Sendable {
         self.eviction = eviction
         self.persistence = persistence
         self.secrets = secrets
+        self.settings = settings
     }
 }
 
@@ -58,7 +62,8 @@ extension ShardSettings {
         min(max(ByteCount(bytes: memoryLimit.bytes / 100), .megabytes(1)), .megabytes(250))
     }
 
-    /// What may change while the shard runs. Always complete, so that going back to a default is a change as well.
+    /// What may change while the shard runs. Always complete, so that going back to a default is a change as well; the
+    /// database's own settings are never taken back, only changed.
     package var runtimeParameters: [ShardParameter] {
         [
             ShardParameter("maxmemory", String(memoryLimit.bytes)),
@@ -68,7 +73,7 @@ extension ShardSettings {
             ShardParameter("appendfsync", persistence == .appendOnly(everyWrite: true) ? "always" : "everysec"),
             ShardParameter("repl-backlog-size", String(replicationBacklog.bytes)),
             ShardParameter("masterauth", secrets.replica),
-        ]
+        ] + settings.forShards.map { ShardParameter($0.name, $0.value) }
     }
 
     /// The ACL users, as `user` lines of redis.conf and as arguments of ACL SETUSER (behind `reset`).
@@ -111,7 +116,7 @@ package struct ShardUser: Hashable, Sendable {
         // Data commands that redis calls dangerous for being slow or thorough.
         "+keys", "+flushall", "+flushdb", "+sort", "+sort_ro", "+restore", "+swapdb",
         // Answered for the whole database from every shard's answer.
-        "+info", "+role", "+lastsave", "+monitor", "+config|get", "+slowlog|get", "+slowlog|len", "+slowlog|reset",
+        "+info", "+role", "+lastsave", "+monitor", "+config|get", "+config|resetstat", "+slowlog|get", "+slowlog|len", "+slowlog|reset",
         "+latency|histogram", "+latency|history", "+latency|latest", "+latency|reset",
         // To end a blocking command of a client that went away without closing the upstream.
         "+client|unblock",

@@ -85,6 +85,22 @@ import Testing
         #expect(ShardConfigurationFile.changes(from: "", to: old).parameters == old.runtimeParameters)
     }
 
+    /// What a client set goes into the file, and is told to the running shard when it changes; the proxies' own isn't.
+    @Test func settingsOfTheDatabase() throws {
+        var old = settings()
+        old.settings.values = ["timeout": "30", "slowlog-max-len": "64", "notify-keyspace-events": ""]
+        #expect(lines(old).isSuperset(of: ["slowlog-max-len 64", "notify-keyspace-events \"\""]))
+        #expect(!lines(old).contains("timeout 30"))
+        var new = old
+        new.settings.values["slowlog-max-len"] = "32"
+        new.settings.values["latency-tracking"] = "yes"
+        new.settings.values["timeout"] = "60"
+        #expect(
+            ShardConfigurationFile.changes(from: ShardConfigurationFile.text(old), to: new).parameters == [
+                ShardParameter("latency-tracking", "yes"), ShardParameter("slowlog-max-len", "32"),
+            ])
+    }
+
     @Test func managerPasswordIsRead() {
         #expect(ShardConfigurationFile.managerPassword(in: ShardConfigurationFile.text(settings())) == "m4nager")
         #expect(ShardConfigurationFile.managerPassword(in: "port 0\n") == nil)
@@ -109,7 +125,6 @@ import Testing
         set-proc-title yes
         crash-log-enabled yes
         io-threads 1
-        latency-tracking yes
         enable-debug-command no
         enable-module-command no
         bind 10.0.0.2
@@ -155,7 +170,7 @@ import Testing
         user default off
         user manager on >m4nager ~* &* +@all
         user proxy on >pr0xy ~* &* +@all -@admin -@dangerous +keys +flushall +flushdb +sort +sort_ro +restore +info \
-        +role +lastsave +monitor +config|get +slowlog|get +slowlog|len +slowlog|reset +latency|histogram \
+        +role +lastsave +monitor +config|get +config|resetstat +slowlog|get +slowlog|len +slowlog|reset +latency|histogram \
         +latency|history +latency|latest +latency|reset +client|unblock
         user replica on >r3plica +psync +replconf +ping
 
