@@ -39,11 +39,40 @@ import Testing
         #expect(visited == [0, 0, 1, 1, 2, 2])
     }
 
+    /// Sums and means over shards; the percentiles are those of the slower one; a command of one shard only is there.
+    @Test func statisticsOfCommandsAreMerged() {
+        func part(_ lines: String...) -> String {
+            let text = lines.joined(separator: "\r\n") + "\r\n"
+            return "$\(text.utf8.count)\r\n\(text)\r\n"
+        }
+        let facts = InfoFacts(port: 1, connections: 0, memoryLimitBytes: 0, processIdentifier: 1)
+        let merged = merge(
+            [
+                part(
+                    "# Commandstats", "cmdstat_get:calls=3,usec=7,usec_per_call=2.33,rejected_calls=0,failed_calls=1",
+                    "", "# Errorstats", "errorstat_ERR:count=1", "", "# Latencystats",
+                    "latency_percentiles_usec_get:p50=1.003,p99=9.023"),
+                part(
+                    "# Commandstats", "cmdstat_config|get:calls=1,usec=4,usec_per_call=4.00",
+                    "cmdstat_get:calls=1,usec=2,usec_per_call=2.00,rejected_calls=2,failed_calls=0", "",
+                    "# Errorstats", "errorstat_ERR:count=2", "", "# Latencystats",
+                    "latency_percentiles_usec_get:p50=2.007,p99=3.007"),
+            ], .info(facts))
+        #expect(
+            merged.hasSuffix(
+                [
+                    "# Commandstats", "cmdstat_config|get:calls=1,usec=4,usec_per_call=4.00",
+                    "cmdstat_get:calls=4,usec=9,usec_per_call=2.25,rejected_calls=2,failed_calls=1", "",
+                    "# Errorstats", "errorstat_ERR:count=3", "", "# Latencystats",
+                    "latency_percentiles_usec_get:p50=2.007,p99=9.023", "", "",
+                ].joined(separator: "\r\n")))
+    }
+
     @Test func infoIsOfTheWholeDatabase() {
         func part(_ keys: Int, _ memory: Int) -> String {
             let text =
                 "# Server\r\nredis_version:7.0.15\r\ntcp_port:0\r\n\r\n# Memory\r\nused_memory:\(memory)\r\n"
-                + "used_memory_human:x\r\n\r\n# Keyspace\r\ndb0:keys=\(keys),expires=1,avg_ttl=\(keys)\r\n"
+                + "used_memory_human:x\r\n\r\n# Replication\r\nslave0:ip=10.0.0.2\r\n\r\n# Keyspace\r\ndb0:keys=\(keys),expires=1,avg_ttl=\(keys)\r\n"
             return "$\(text.utf8.count)\r\n\(text)\r\n"
         }
         func verbatim(_ bulk: String) -> String {
@@ -56,6 +85,7 @@ import Testing
             "tcp_port:12345", "used_memory:3072", "used_memory_human:3.00K", "db0:keys=30,expires=2,avg_ttl=15",
             "redis_version:7.0.15",
         ] { #expect(merged.contains("\r\n\(line)\r\n"), "\(line) in \(merged)") }
+        #expect(!merged.contains("slave0"))
         #expect(merge([verbatim(part(10, 1024)), verbatim(part(20, 2048))], .info(facts)) == verbatim(merged))
     }
 }
