@@ -10,6 +10,7 @@ package enum InternalPath {
     package static let shards = "/internal/v1/shards"
     package static let shardExits = "/internal/v1/shard-exits"
     package static let node = "/internal/v1/node"
+    package static let settings = "/internal/v1/settings"
 }
 
 /// What a machine says of itself when it asks to become a node.
@@ -155,6 +156,17 @@ package struct ShardExitObject: Codable, Sendable {
     package init(shard: ShardID, database: DatabaseID) {
         self.shard = shard
         self.database = database
+    }
+}
+
+/// A client of a database set these (CONFIG SET); told to the leader, which answers with the epoch that has them.
+package struct SettingsChangeObject: Codable, Sendable {
+    package var database: DatabaseID
+    package var settings: [String: String]
+
+    package init(database: DatabaseID, settings: [String: String]) {
+        self.database = database
+        self.settings = settings
     }
 }
 

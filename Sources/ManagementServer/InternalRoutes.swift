@@ -30,6 +30,10 @@ struct InternalRoutes: Sendable {
             try await backend.shardExited(try await request.json())
             return try .json(["status": "ok"])
         }
+        router.post(RouterPath(InternalPath.settings)) { request, context -> Response in
+            try context.requireNode()
+            return try .json(try await backend.changeSettingsAsLeader(try await request.json()))
+        }
     }
 
     private func join(_ request: Request, _ context: ManagementContext) async throws -> Response {

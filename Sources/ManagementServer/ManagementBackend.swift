@@ -58,6 +58,10 @@ package protocol ManagementBackend: Sendable {
     /// A primary with replicas has died on some node.
     func shardExited(_ notice: ShardExitObject) async throws(PlanError)
 
+    /// A client of a database wants other settings. Only on the leader.
+    /// - Returns: The epoch that has them.
+    func changeSettingsAsLeader(_ change: SettingsChangeObject) async throws(PlanError) -> Epoch
+
     /// Whether this node reaches the leader and the store.
     func reachesLeader() async -> Bool
 

@@ -40,15 +40,28 @@ package final class ProxyLink: Sendable {
         var statistics: [Int: EventLoopPromise<[DatabaseStatistics]>] = [:]
     }
 
+    /// A client of a database wants these settings.
+    package struct SettingsRequest: Sendable {
+        package let database: DatabaseID
+        package let settings: [String: String]
+        /// Call it once: nil when they are in force, else why that can't be said.
+        package let answer: @Sendable (_ error: String?) -> Void
+    }
+
     private let socketPath: String
     private let group: any EventLoopGroup
     private let logger: Logger
     private let state = Mutex(State())
+    private let settingsRequest: AsyncStream<SettingsRequest>.Continuation
+
+    /// What clients ask for, in their order. One reader.
+    package let settingsRequests: AsyncStream<SettingsRequest>
 
     package init(socketPath: String, group: any EventLoopGroup, logger: Logger) {
         self.socketPath = socketPath
         self.group = group
         self.logger = logger
+        (settingsRequests, settingsRequest) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(1000))
     }
 
     /// Keeps the connection until cancelled.
@@ -204,6 +217,12 @@ extension ProxyLink {
             case .statistics(let databases):
                 for promise in state.statistics.values { promise.succeed(databases) }
                 state.statistics = [:]
+            case .changeSettings(let database, let request, let settings):
+                let connection = state.connection
+                settingsRequest.yield(
+                    SettingsRequest(database: database, settings: settings) { error in
+                        connection?.send(ProxyCommand.settingsChanged(request: request, error: error))
+                    })
             }
         }
     }

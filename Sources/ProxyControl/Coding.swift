@@ -45,10 +45,7 @@ extension DatabaseRoutes: WireMessage {
         writer.write(shardPassword)
         writer.write(Int64(maximumConnections))
         writer.write(memoryLimitBytes)
-        writer.write(list: settings.sorted { $0.key < $1.key }) { writer, setting in
-            writer.write(setting.key)
-            writer.write(setting.value)
-        }
+        writer.write(settings: settings)
     }
 
     package init(from reader: inout WireReader) throws(WireError) {
@@ -62,10 +59,24 @@ extension DatabaseRoutes: WireMessage {
         shardPassword = try reader.readString()
         maximumConnections = Int(try reader.read(Int64.self))
         memoryLimitBytes = try reader.read()
-        let pairs = try reader.readList { reader throws(WireError) in
-            (try reader.readString(), try reader.readString())
+        settings = try reader.readSettings()
+    }
+}
+
+extension WireWriter {
+    /// Sorted, so that equal settings are equal bytes.
+    fileprivate mutating func write(settings: [String: String]) {
+        write(list: settings.sorted { $0.key < $1.key }) { writer, setting in
+            writer.write(setting.key)
+            writer.write(setting.value)
         }
-        settings = Dictionary(pairs) { _, last in last }
+    }
+}
+
+extension WireReader {
+    fileprivate mutating func readSettings() throws(WireError) -> [String: String] {
+        let pairs = try readList { reader throws(WireError) in (try reader.readString(), try reader.readString()) }
+        return Dictionary(pairs) { _, last in last }
     }
 }
 
@@ -100,6 +111,10 @@ extension ProxyCommand: WireMessage {
             writer.write(Int64(epoch.rawValue))
         case .reportStatistics:
             writer.write(UInt8(4))
+        case .settingsChanged(let request, let error):
+            writer.write(UInt8(5))
+            writer.write(request)
+            writer.write(optional: error) { $0.write($1) }
         }
     }
 
@@ -112,6 +127,10 @@ extension ProxyCommand: WireMessage {
             let database = DatabaseID(Int(try reader.read(Int64.self)))
             self = .remove(database, Epoch(Int(try reader.read(Int64.self))))
         case 4: self = .reportStatistics
+        case 5:
+            let request = try reader.read(UInt64.self)
+            self = .settingsChanged(
+                request: request, error: try reader.readOptional { reader throws(WireError) in try reader.readString() })
         default: throw .invalid("kind of command")
         }
     }
@@ -137,6 +156,11 @@ extension ProxyEvent: WireMessage {
         case .statistics(let databases):
             writer.write(UInt8(4))
             writer.write(list: databases) { $1.encode(into: &$0) }
+        case .changeSettings(let database, let request, let settings):
+            writer.write(UInt8(5))
+            writer.write(Int64(database.rawValue))
+            writer.write(request)
+            writer.write(settings: settings)
         }
     }
 
@@ -156,6 +180,10 @@ extension ProxyEvent: WireMessage {
         case 4:
             self = .statistics(
                 try reader.readList { reader throws(WireError) in try DatabaseStatistics(from: &reader) })
+        case 5:
+            let database = DatabaseID(Int(try reader.read(Int64.self)))
+            let request = try reader.read(UInt64.self)
+            self = .changeSettings(database, request: request, settings: try reader.readSettings())
         default: throw .invalid("kind of event")
         }
     }

@@ -10,6 +10,9 @@ package enum ProxyCommand: Hashable, Sendable {
     case remove(DatabaseID, Epoch)
     /// Asks for ``ProxyEvent/statistics(_:)``.
     case reportStatistics
+    /// Answers ``ProxyEvent/changeSettings(_:request:settings:)``: the settings are in force on all primaries, or why
+    /// that can't be said.
+    case settingsChanged(request: UInt64, error: String?)
 }
 
 /// What the proxy tells its manager.
@@ -22,6 +25,8 @@ package enum ProxyEvent: Hashable, Sendable {
     /// The routes could not be applied, e.g. the port is taken; the routes before stay in force.
     case refused(DatabaseID, Epoch, message: String)
     case statistics([DatabaseStatistics])
+    /// A client of the database wants these settings (CONFIG SET); the proxy has checked them. All or none of them.
+    case changeSettings(DatabaseID, request: UInt64, settings: [String: String])
 }
 
 /// Counters of one database in one proxy, since the proxy started.

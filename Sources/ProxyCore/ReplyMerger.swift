@@ -10,7 +10,7 @@ package enum ReplyMerger {
         case .minimum: return integer(parts.map(number).min() ?? 0)
         case .configuration(let own): return ConfigurationView.merge(parts[0], own)
         case .list: return list(parts)
-        case .allOK, .learn, .learnVersion, .first: return parts[0]
+        case .allOK, .learn, .learnVersion, .settings, .first: return parts[0]
         case .fixed(let reply): return reply
         case .namedCounts: return namedCounts(parts)
         case .anyValue: return anyValue(parts, random)

@@ -26,6 +26,7 @@ final class ControlServer {
     private var catalog = DatabaseCatalog()
     private var operations: [Int: Operation] = [:]
     private var lastOperation = 0
+    var changes = PendingChanges()
     private var connection: Int32 = -1
     private var incoming = FrameBuffer()
     private var outgoing: [UInt8] = []
@@ -48,7 +49,10 @@ final class ControlServer {
                 pollfd(fd: replies.descriptor, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: connection, events: Int16(outgoing.isEmpty ? POLLIN : POLLIN | POLLOUT), revents: 0),
             ]
-            guard poll(&waits, nfds_t(waits.count), -1) >= 0 else { continue }
+            guard poll(&waits, nfds_t(waits.count), changes.timeout(now: MonotonicClock.milliseconds())) >= 0 else {
+                continue
+            }
+            expireChanges()
             if waits[1].revents != 0 { return }
             if waits[2].revents != 0 { takeReplies() }
             if waits[3].revents & Int16(POLLOUT) != 0 { write() }
@@ -65,6 +69,7 @@ final class ControlServer {
         disconnect()
         connection = descriptor
         send(.hello(version: ReleaseVersion.current, pid: getpid(), loops: UInt16(loops.count)))
+        for event in changes.takeUnsent() { send(event) }
     }
 
     private func disconnect() {
@@ -119,6 +124,7 @@ final class ControlServer {
         case .remove(let database, let epoch): remove(database, epoch)
         case .reportStatistics:
             begin(Operation(missing: loops.count, event: nil)) { .report(operation: $0) }
+        case .settingsChanged(let request, let error): finishChange(request, error)
         }
     }
 
@@ -189,6 +195,7 @@ final class ControlServer {
 
     private func takeReplies() {
         for reply in replies.takeAll() {
+            if let change = reply.change { begin(change) }
             guard var operation = operations[reply.operation] else { continue }
             operation.missing -= 1
             for part in reply.statistics { operation.add(part) }
@@ -198,6 +205,26 @@ final class ControlServer {
             }
             operations[reply.operation] = nil
             send(operation.event ?? .statistics(operation.statistics.values.sorted { $0.database < $1.database }))
+        }
+    }
+}
+
+// MARK: Settings
+
+extension ControlServer {
+    private func begin(_ change: SettingsChange) {
+        let event = changes.add(change, isConnected: connection >= 0, now: MonotonicClock.milliseconds())
+        if let event { send(event) }
+    }
+
+    private func finishChange(_ number: UInt64, _ error: String?) {
+        guard let change = changes.remove(number) else { return }  // Too late: its client was told so.
+        loops[change.loop].post(.settingsChanged(request: change.request, error: error))
+    }
+
+    private func expireChanges() {
+        for (change, error) in changes.takeExpired(now: MonotonicClock.milliseconds()) {
+            loops[change.loop].post(.settingsChanged(request: change.request, error: error))
         }
     }
 }

@@ -17,6 +17,8 @@ enum LoopMessage: Sendable {
     /// Something about the clients of a database; the answer goes to the loop of this index.
     case query(ClientQuery, origin: Int, ticket: Int)
     case answer(ticket: Int, ClientAnswer)
+    /// What became of ``SettingsChange``; nil: in force.
+    case settingsChanged(request: UInt64, error: String?)
     /// Stop accepting, let sessions finish, end the thread.
     case stop
 }
@@ -25,4 +27,14 @@ enum LoopMessage: Sendable {
 struct LoopReply: Sendable {
     var operation: Int
     var statistics: [DatabaseStatistics] = []
+    var change: SettingsChange?
+}
+
+/// A client wants other settings for its database.
+struct SettingsChange: Sendable {
+    var loop: Int
+    var database: DatabaseID
+    /// Of this loop.
+    var request: UInt64
+    var settings: [String: String]
 }

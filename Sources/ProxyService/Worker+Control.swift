@@ -27,6 +27,7 @@ extension Worker {
                 control.post(LoopReply(operation: operation, statistics: statistics))
             case .query(let request, let origin, let ticket): answer(request, origin, ticket)
             case .answer(let ticket, let answer): take(answer, ticket)
+            case .settingsChanged(let request, let error): finishChange(request, error)
             case .stop: stop()
             }
         }

@@ -57,7 +57,11 @@ extension Worker {
 
     /// - Parameter name: As Redis prints it: `command` or `command|subcommand`.
     mutating func rejectPermission(_ session: SessionPointer, _ name: String) -> Step {
-        reject(session, "NOPERM this user has no permissions to run the '\(name)' command")
+        reject(session, Self.permissionText(name))
+    }
+
+    static func permissionText(_ name: String) -> String {
+        "NOPERM this user has no permissions to run the '\(name)' command"
     }
 
     private mutating func dispatch(

@@ -125,6 +125,7 @@ extension Worker {
         case .learnVersion:
             if isAlive { gather.session.pointee.database.pointee.version = InfoMerger.version(gather.parts[0]) }
             deliver(gather.session, gather.sequence, [])
+        case .settings(let order): proceed(order, gather)
         default: deliver(gather.session, gather.sequence, gather.reply(random: nextRandom()))
         }
     }
@@ -147,6 +148,7 @@ extension Worker {
         return InfoFacts(
             port: table.routes.port, connections: table.shared.connections.load(ordering: .relaxed),
             heldClients: table.shared.heldClients.load(ordering: .relaxed),
-            memoryLimitBytes: table.routes.memoryLimitBytes, processIdentifier: getpid())
+            memoryLimitBytes: table.routes.servedLimitBytes, processIdentifier: getpid(),
+            maximumConnections: table.routes.maximumConnections)
     }
 }

@@ -34,7 +34,7 @@ extension Worker {
         case .auth: return authenticate(session, arguments)
         case .hello: return hello(session, arguments)
         case .client: return client(session, arguments)
-        case .config: return config(session, arguments)
+        case .config: return config(session, arguments, bytes, command)
         case .commandInfo: return forwardAnywhere(session, bytes, command, info)
         case .role:
             writer.array(3)

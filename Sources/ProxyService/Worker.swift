@@ -60,6 +60,7 @@ struct Worker {
     let loops: [Mailbox<LoopMessage>]
     var queries: [Int: LoopQuery] = [:]
     var lastQuery = 0
+    var settingsChanges = SettingsChanges()
     var isStopping = false
     var stopDeadline = 0
     /// Given up to accept and close when the process is out of descriptors.

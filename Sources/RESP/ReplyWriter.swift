@@ -27,6 +27,13 @@ package struct ReplyWriter {
         raw("\r\n")
     }
 
+    /// A simple string that isn't known at compile time; it must have no line break.
+    package mutating func status(_ text: String) {
+        raw("+")
+        raw(text.utf8)
+        raw("\r\n")
+    }
+
     package mutating func integer(_ value: Int) { header(":", value) }
     package mutating func array(_ count: Int) { header("*", count) }
     /// A map in RESP3, its keys and values in turn in RESP2.

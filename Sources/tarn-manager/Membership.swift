@@ -53,6 +53,7 @@ extension Manager {
             group.addTask { await self.startStoreAgain(membership.identity) }
             group.addTask { await membership.agent.run() }
             group.addTask { await self.reportShardExits(of: membership) }
+            group.addTask { await self.serveSettingsRequests(of: membership) }
             group.addTask {
                 await membership.member.run(
                     probe: { node, database, epoch, span in
@@ -94,7 +95,7 @@ extension Manager {
         try await startStore(node: membership.identity.node, initialCluster: initial, isNew: false)
     }
 
-    private func probe(
+    func probe(
         _ node: NodeID, _ database: DatabaseID, _ epoch: Epoch, within span: Duration, _ membership: Membership
     ) async -> ManagerCore.NodeProgress {
         if node == membership.identity.node {

@@ -218,6 +218,8 @@ final class FakeProxy: Sendable {
         var lost: [DatabaseID] = []
         var replacements = 0
         var refusedPorts: Set<UInt16> = []
+        /// To changes of settings, by request.
+        var answers: [UInt64: String?] = [:]
     }
 
     private let state = Mutex(State())
@@ -235,6 +237,8 @@ final class FakeProxy: Sendable {
     var lost: [DatabaseID] { state.withLock { $0.lost } }
     var replacements: Int { state.withLock { $0.replacements } }
     func refuse(_ ports: Set<UInt16>) { state.withLock { $0.refusedPorts = ports } }
+    var answers: [UInt64: String?] { state.withLock { $0.answers } }
+    func ask(_ event: ProxyEvent) { server.withLock { $0 }?.broadcast(event) }
     func hangUp() { server.withLock { $0 }?.hangUp() }
     func close() async { await server.withLock { $0 }?.close() }
 
@@ -257,6 +261,7 @@ final class FakeProxy: Sendable {
             case .reportStatistics:
                 let databases = state.routes.keys.sorted()
                 channel.send(ProxyEvent.statistics(databases.map { DatabaseStatistics(database: $0, requests: 7) }))
+            case .settingsChanged(let request, let error): state.answers[request] = .some(error)
             }
         }
     }

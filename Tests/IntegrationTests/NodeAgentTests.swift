@@ -106,6 +106,34 @@ import WatchdogProtocol
         }
     }
 
+    /// Primaries, replicas and a shard that was killed have them; the proxies' own stay with the proxies.
+    @Test func settingsOfClientsReachEveryShard() async throws {
+        try await TestCluster.with(2) { cluster in
+            let database = cluster.database(1, isReplicated: true, persistence: .appendOnly(everyWrite: false))
+            try await cluster.apply(database)
+            let pids = [cluster[1].pid(11), cluster[2].pid(12)]
+            let changed = database.next {
+                $0.policy.settings.values = ["slowlog-max-len": "7", "timeout": "30", "latency-tracking": "no"]
+                $0.status = .active
+            }
+            try await cluster.apply(changed)
+            #expect([cluster[1].pid(11), cluster[2].pid(12)] == pids)
+            for (node, shard) in [(1, 11), (2, 12)] {
+                #expect(try await value(cluster[node], "slowlog-max-len", of: shard) == "7")
+                #expect(try await value(cluster[node], "latency-tracking", of: shard) == "no")
+                #expect(try await value(cluster[node], "timeout", of: shard) == "0")
+                #expect(cluster[node].proxy.routes[database.id]?.settings == changed.policy.settings.values)
+            }
+            kill(try #require(pids[1]), SIGKILL)
+            _ = try await cluster[2].pid(12, after: try #require(pids[1]))
+            _ = try await eventually("the killed one to have it") {
+                try await value(cluster[2], "slowlog-max-len", of: 12) == "7" ? true : nil
+            }
+            try await cluster.apply(changed.next { $0.policy.settings.values["latency-tracking"] = "yes" })
+            #expect(try await value(cluster[1], "latency-tracking") == "yes")
+        }
+    }
+
     @Test func olderEpochsAreIgnored() async throws {
         try await TestCluster.with(1) { cluster in
             let old = cluster.database(1)
@@ -157,9 +185,9 @@ import WatchdogProtocol
         }
     }
 
-    private func value(_ node: TestNode, _ parameter: String) async throws -> String? {
+    private func value(_ node: TestNode, _ parameter: String, of shard: Int = 11) async throws -> String? {
         for password in ["manager", "boss"] {
-            guard let connection = try? await node.connect(11, password: password) else { continue }
+            guard let connection = try? await node.connect(shard, password: password) else { continue }
             defer { connection.close() }
             guard case .array(let pair?) = try await connection.send(["CONFIG", "GET", parameter]) else { return nil }
             return pair.last?.text

@@ -59,6 +59,13 @@ final class ProxyFixture {
     /// Sends a command and returns the event that answers it.
     func tell(_ command: ProxyCommand) throws -> ProxyEvent { try manager.tell(command) }
 
+    func send(_ command: ProxyCommand) throws { try manager.send(command) }
+
+    /// What the proxy says next of its own accord.
+    func next() throws -> ProxyEvent { try manager.next() }
+
+    func hangUp() { manager.hangUp() }
+
     func connect(_ port: UInt16) throws -> RedisConnection { try RedisConnection(host: host, port: port) }
 }
 
@@ -75,12 +82,18 @@ final class ManagerConnection {
     deinit { close(descriptor) }
 
     func tell(_ command: ProxyCommand) throws -> ProxyEvent {
-        let frame = command.framed()
-        guard write(descriptor, frame, frame.count) == frame.count else { throw Violation("short write") }
+        try send(command)
         return try next()
     }
 
-    private func next() throws -> ProxyEvent {
+    func send(_ command: ProxyCommand) throws {
+        let frame = command.framed()
+        guard write(descriptor, frame, frame.count) == frame.count else { throw Violation("short write") }
+    }
+
+    func hangUp() { shutdown(descriptor, Int32(SHUT_RDWR)) }
+
+    func next() throws -> ProxyEvent {
         while true {
             if let frame = try frames.next() {
                 var reader = WireReader(frame)

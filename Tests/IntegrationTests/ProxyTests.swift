@@ -109,8 +109,8 @@ import TestSupport
             (["EXEC"], "-EXECABORT Transaction discarded because of previous errors.\r\n"),
             (["RENAME", "a", "b"], "-CROSSSLOT Keys in request don't hash to the same slot\r\n"),
             (
-                ["CONFIG", "SET", "save", ""],
-                "-NOPERM this user has no permissions to run the 'config|set' command\r\n"
+                ["CONFIG", "SET", "dir", "/"],
+                "-NOPERM this user has no permissions to run the 'config|set dir' command\r\n"
             ),
             (["NOSUCH", "x"], "-ERR unknown command 'NOSUCH', with args beginning with: 'x' \r\n"),
             (["WATCH", "{t}a"], "+OK\r\n"),

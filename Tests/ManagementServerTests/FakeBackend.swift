@@ -130,6 +130,15 @@ final class FakeBackend: ManagementBackend {
     }
 
     func shardExited(_ notice: ShardExitObject) async throws(PlanError) {}
+
+    func changeSettingsAsLeader(_ change: SettingsChangeObject) async throws(PlanError) -> Epoch {
+        let time = now()
+        let (plan, _) = try await edit { state throws(PlanError) in
+            try Planner.changeSettings(change.settings, of: change.database, in: state, now: time)
+        }
+        return plan?.database?.epoch ?? .zero
+    }
+
     func tokenKey() async -> [UInt8] { Array("a key".utf8) }
     func reachesLeader() async -> Bool { await member.leadership.current != nil }
 
