@@ -130,7 +130,8 @@ extension ProxyCommand: WireMessage {
         case 5:
             let request = try reader.read(UInt64.self)
             self = .settingsChanged(
-                request: request, error: try reader.readOptional { reader throws(WireError) in try reader.readString() })
+                request: request, error: try reader.readOptional { reader throws(WireError) in try reader.readString() }
+            )
         default: throw .invalid("kind of command")
         }
     }

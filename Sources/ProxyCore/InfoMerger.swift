@@ -29,7 +29,8 @@ package enum InfoMerger {
     private static let summed: Set<String> = [
         "active_defrag_hits", "active_defrag_misses", "allocator_active", "allocator_allocated", "allocator_resident",
         "blocked_clients", "evicted_clients", "evicted_keys", "expire_cycle_cpu_milliseconds", "expired_keys",
-        "instantaneous_ops_per_sec", "keyspace_hits", "keyspace_misses", "lazyfree_pending_objects", "lazyfreed_objects",
+        "instantaneous_ops_per_sec", "keyspace_hits", "keyspace_misses", "lazyfree_pending_objects",
+        "lazyfreed_objects",
         "mem_clients_normal", "mem_clients_slaves", "mem_not_counted_for_evict", "pubsubshard_channels",
         "rdb_changes_since_last_save", "rejected_connections", "total_commands_processed",
         "total_connections_received", "total_error_replies", "total_eviction_exceeded_time", "total_forks",

@@ -52,7 +52,8 @@ struct InfoTotals {
                 merged.append((field.name, value))
                 continue
             }
-            merged[index].value = Self.isPercentile(name) ? max(merged[index].value, value) : merged[index].value + value
+            merged[index].value =
+                Self.isPercentile(name) ? max(merged[index].value, value) : merged[index].value + value
         }
         fields[name] = merged
     }

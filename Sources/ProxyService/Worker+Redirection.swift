@@ -15,7 +15,8 @@ extension Worker {
     mutating func prepareRedirect(_ session: SessionPointer, _ target: Int) -> Step? {
         let details = details(session)
         guard let check = details.redirectCheck, check.identifier == target else {
-            _ = askLoops(session, .exists(identifier: target), .noteRedirect(identifier: target), only: loop(of: target))
+            _ = askLoops(
+                session, .exists(identifier: target), .noteRedirect(identifier: target), only: loop(of: target))
             park(session, untilReplied: true)
             return .parked
         }

@@ -116,7 +116,8 @@ package struct ShardUser: Hashable, Sendable {
         // Data commands that redis calls dangerous for being slow or thorough.
         "+keys", "+flushall", "+flushdb", "+sort", "+sort_ro", "+restore", "+swapdb",
         // Answered for the whole database from every shard's answer.
-        "+info", "+role", "+lastsave", "+monitor", "+config|get", "+config|resetstat", "+slowlog|get", "+slowlog|len", "+slowlog|reset",
+        "+info", "+role", "+lastsave", "+monitor", "+config|get", "+config|resetstat", "+slowlog|get", "+slowlog|len",
+        "+slowlog|reset",
         "+latency|histogram", "+latency|history", "+latency|latest", "+latency|reset",
         // To end a blocking command of a client that went away without closing the upstream.
         "+client|unblock",

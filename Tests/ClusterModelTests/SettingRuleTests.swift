@@ -21,7 +21,8 @@ struct SettingRuleTests {
 
     /// As redis-server 7.0 takes and prints them.
     @Test func valuesAreWhatRedisPrints() {
-        #expect(changed("hash-max-ziplist-value", "1kb") == "1024" && changed("hash-max-listpack-value", "1k") == "1000")
+        #expect(
+            changed("hash-max-ziplist-value", "1kb") == "1024" && changed("hash-max-listpack-value", "1k") == "1000")
         #expect(changed("stream-node-max-bytes", "0") == "0")
         #expect(changed("list-max-ziplist-size", "-2") == "-2")
         #expect(changed("latency-tracking", "NO") == "no")

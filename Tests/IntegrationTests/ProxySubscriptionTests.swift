@@ -160,24 +160,25 @@ import TestSupport
         _ = try fixture.tell(.update(fixture.routes(1, port: 10001, shards: shards)))
         let tracked = try fixture.connect(10001)
         let other = try fixture.connect(10001)
-        #expect(try tracked.command(["CLIENT", "TRACKING", "on"]).hasPrefix("-ERR CLIENT TRACKING needs RESP3"))
         _ = try tracked.command(["HELLO", "3"])
         func change(_ key: String) throws { #expect(try other.command(["SET", key, "2"]) == "+OK\r\n") }
-        func expectInvalid(_ key: String) throws {
-            #expect(try text(tracked) == ">2\r\n$10\r\ninvalidate\r\n*1\r\n$\(key.count)\r\n\(key)\r\n")
+        func expectInvalid(_ keys: String...) throws {
+            let messages = try keys.map { _ in try text(tracked) }  // Of several shards, in any order.
+            #expect(
+                messages.sorted()
+                    == keys.map { ">2\r\n$10\r\ninvalidate\r\n*1\r\n$\($0.count)\r\n\($0)\r\n" }.sorted())
         }
         #expect(try tracked.command(["CLIENT", "TRACKING", "on"]) == "+OK\r\n")
         _ = try tracked.command(["MGET", "a", "b", "c"])
         for key in ["c", "x", "a", "b"] { try change(key) }
-        for key in ["c", "a", "b"] { try expectInvalid(key) }
+        try expectInvalid("c", "a", "b")
         #expect(try tracked.command(["CLIENT", "TRACKING", "on", "BCAST"]).hasPrefix("-ERR You can't switch BCAST"))
         #expect(try tracked.command(["CLIENT", "TRACKING", "off"]) == "+OK\r\n")
         #expect(
             try tracked.command(["CLIENT", "TRACKING", "on", "BCAST", "PREFIX", "p:", "PREFIX", "q:", "NOLOOP"])
                 == "+OK\r\n")
         for key in ["p:1", "r:1", "q:2"] { try change(key) }
-        try expectInvalid("p:1")
-        try expectInvalid("q:2")
+        try expectInvalid("p:1", "q:2")
         #expect(try tracked.command(["SET", "p:mine", "1"]) == "+OK\r\n")  // NOLOOP.
         #expect(
             try tracked.command(["CLIENT", "TRACKINGINFO"])
@@ -190,10 +191,48 @@ import TestSupport
         _ = try tracked.command(["MGET", "b", "c"])
         _ = try tracked.command(["GET", "x"])
         for key in ["a", "b", "x", "c"] { try change(key) }
-        try expectInvalid("b")
-        try expectInvalid("c")
+        try expectInvalid("b", "c")
         #expect(try tracked.command(["CLIENT", "TRACKING", "off"]) == "+OK\r\n")
         #expect(try tracked.command(["GET", "a"]) == "$1\r\n2\r\n")
+    }
+
+    /// Over two loops, in both protocols, and until the other client is gone.
+    @Test(arguments: [2, 3]) func invalidationsCanBeRedirected(version: Int) throws {
+        let fixture = try ProxyFixture(host: "127.0.41.\(176 + version)", shards: 2)
+        _ = try fixture.tell(.update(fixture.routes(1, port: 10001, shards: 2)))
+        let writer = try fixture.connect(10001)
+        // Enough of them that some are on the other loop.
+        for round in 0..<6 {
+            let tracked = try fixture.connect(10001)
+            let target = try fixture.connect(10001)
+            _ = try tracked.command(["HELLO", "\(version)"])
+            let identifier = try target.command(["CLIENT", "ID"]).dropFirst().dropLast()
+            _ = try target.command(["SUBSCRIBE", "__redis__:invalidate"])
+            #expect(
+                try tracked.command(["CLIENT", "TRACKING", "on", "REDIRECT", "99999"])
+                    == "-ERR The client ID you want redirect to does not exist\r\n")
+            #expect(try tracked.command(["CLIENT", "TRACKING", "on", "REDIRECT", "\(identifier)"]) == "+OK\r\n")
+            #expect(try tracked.command(["CLIENT", "GETREDIR"]) == ":\(identifier)\r\n")
+            for key in ["a", "b"] {
+                _ = try tracked.command(["GET", key])
+                // What was read before the protocol changed is tracked still.
+                _ = try tracked.command(["HELLO", "\(round % 2 + 2)"])
+                _ = try writer.command(["SET", key, "\(round)"])
+                #expect(
+                    try text(target) == "*3\r\n$7\r\nmessage\r\n$20\r\n__redis__:invalidate\r\n*1\r\n$1\r\n\(key)\r\n")
+            }
+            _ = try tracked.command(["HELLO", "3"])
+            _ = try tracked.command(["GET", "a"])
+            #expect(try target.command(["QUIT"]) == "+OK\r\n")
+            _ = try settled(
+                "a broken redirection",
+                {
+                    _ = try writer.command(["SET", "a", "x"])
+                    _ = try tracked.command(["GET", "a"])
+                    return try tracked.command(["CLIENT", "TRACKINGINFO"])
+                }
+            ) { $0.contains("broken_redirect") || $0.contains("tracking-redir-broken") }
+        }
     }
 
     private func text(_ client: RedisConnection) throws -> String {

@@ -34,7 +34,9 @@ import Testing
         let window = SequenceWindow(first: 0, next: 3)
         var piece: [UInt8] = Array(repeating: 7, count: 100_000)
         piece.withUnsafeMutableBufferPointer { buffer in
-            for turn in 0..<3 { ring.extend(2, window: window, buffer.baseAddress!, buffer.count, isLast: turn == 2, pool) }
+            for turn in 0..<3 {
+                ring.extend(2, window: window, buffer.baseAddress!, buffer.count, isLast: turn == 2, pool)
+            }
         }
         #expect(ring.slot(2)?.pointee.count == 300_000)
         #expect(ring.slot(2)?.pointee.state == .owned)
