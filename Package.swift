@@ -167,6 +167,7 @@ let package = Package(
         tests("NodeLayoutTests", ["NodeLayout"]),
         tests("PrimitivesTests", ["Primitives"]),
         tests("RESPTests", ["RESP"]),
+        tests("ReactorTests", ["Reactor"]),
         tests("ProxyCoreTests", ["ProxyCore", "RESP"]),
         tests("ClusterModelTests", ["ClusterModel", "Primitives"]),
         tests("AccessControlTests", ["AccessControl", "Primitives"]),

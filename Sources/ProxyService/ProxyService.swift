@@ -13,11 +13,14 @@ package struct TarnProxy {
 
     private let paths: NodePaths
     private let loopCount: Int
+    private let busyPoll: BusyPoll
 
     /// - Parameters:
     ///   - prefix: The node's prefix, `/` on a server.
     ///   - loopCount: Event loops, 1...64. Nil: one for each processor that is online, at most 8.
-    package init(prefix: String, loopCount: Int?) {
+    ///   - busyPollMicroseconds: See ``BusyPoll``; 0 switches it off.
+    package init(prefix: String, loopCount: Int?, busyPollMicroseconds: Int = 100) {
+        busyPoll = BusyPoll(limit: busyPollMicroseconds * 1000)
         paths = NodePaths(prefix: prefix)
         self.loopCount = loopCount ?? min(8, max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))))
     }
@@ -40,11 +43,15 @@ package struct TarnProxy {
         let replies = Mailbox<LoopReply>()
         let mailboxes = (0..<loopCount).map { _ in Mailbox<LoopMessage>() }
         let paths = paths
+        let busyPoll = busyPoll
+        let places = BusyPollPlaces(processors: sysconf(Int32(_SC_NPROCESSORS_ONLN)))
         let threads = mailboxes.indices.map { index in
             LoopThread {
                 let worker = UnsafeMutablePointer<Worker>.allocate(capacity: 1)
                 worker.initialize(
-                    to: Worker(index: index, loops: mailboxes, control: replies, paths: paths))
+                    to: Worker(
+                        index: index, loops: mailboxes, control: replies, paths: paths, busyPoll: busyPoll,
+                        busyPollPlaces: places))
                 worker.pointee.run()
             }
         }

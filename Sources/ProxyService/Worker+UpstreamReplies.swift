@@ -34,6 +34,7 @@ extension Worker {
             arenaUsed &+= filled
             let used = takeReplies(upstream, buffer, filled)
             if upstream.pointee.isDead { return }
+            unanswered = max(unanswered, upstream.pointee.pending.count)
             if used < filled { pool.append(&upstream.pointee.rest, buffer + used, filled &- used) }
             if received < wanted && upstream.pointee.tls == nil { break }
         }

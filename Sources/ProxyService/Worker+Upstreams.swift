@@ -100,6 +100,7 @@ extension Worker {
     /// A long piece goes straight to the socket, behind what waits, in one call; the rest is kept.
     @inline(never)
     mutating func sendLarge(_ upstream: UpstreamPointer, _ bytes: Bytes, _ count: Int) {
+        noteBulk()
         if upstream.pointee.state == .idle { connect(upstream) }
         guard upstream.pointee.state == .ready, upstream.pointee.tls == nil, !upstream.pointee.isBlocked else {
             pool.append(&upstream.pointee.output, bytes, count)
@@ -137,6 +138,7 @@ extension Worker {
             if upstream.pointee.output.count > Upstream.blockLimit { upstream.pointee.isBlocked = true }
             return
         }
+        unanswered = max(unanswered, upstream.pointee.pending.count)
         let waiting = upstream.pointee.output.count
         if waiting > 0 {
             let sent = transmit(upstream, upstream.pointee.output.first, waiting)

@@ -17,12 +17,21 @@ struct Worker {
     /// Read at least this much or make room first.
     static let minimumReadBytes = 64 << 10
 
+    /// A turn that read more than this from shards is no matter of microseconds.
+    private static let bulkBytes = 32 << 10
+
     let index: Int
     let loopCount: Int
     let poller = Poller()
     let mailbox: Mailbox<LoopMessage>
     let control: Mailbox<LoopReply>
     let paths: NodePaths
+    private var busyPoll: BusyPoll
+    private let busyPollPlaces: BusyPollPlaces
+    /// What the upstreams of this turn owe, at most.
+    var unanswered = 0
+    /// More than 0 for some turns after long pieces were passed on: next to their copying a sleep is nothing.
+    private var bulkTurns = 0
     let hasher = SlotHasher()
     let commands = CommandTable.compiled()
     var pool = BufferPool()
@@ -67,7 +76,8 @@ struct Worker {
     var reserveDescriptor: Int32
 
     init(
-        index: Int, loops: [Mailbox<LoopMessage>], control: Mailbox<LoopReply>, paths: NodePaths
+        index: Int, loops: [Mailbox<LoopMessage>], control: Mailbox<LoopReply>, paths: NodePaths,
+        busyPoll: BusyPoll, busyPollPlaces: BusyPollPlaces
     ) {
         self.index = index
         self.loops = loops
@@ -75,6 +85,8 @@ struct Worker {
         mailbox = loops[index]
         self.control = control
         self.paths = paths
+        self.busyPoll = busyPoll
+        self.busyPollPlaces = busyPollPlaces
         tls = UpstreamTLS(paths: paths)
         requestBuffer = .allocate(capacity: Self.requestBufferBytes + scanSlackBytes)
         arena = .allocate(capacity: Self.arenaBytes + scanSlackBytes)
@@ -92,7 +104,7 @@ struct Worker {
     }
 
     private mutating func turn() {
-        let count = poller.wait(milliseconds: readySessions.count > 0 ? 0 : timeout())
+        let count = readySessions.count > 0 ? poller.wait(milliseconds: 0) : awaitEvents()
         now = MonotonicClock.coarseSeconds()
         var position = 0
         while position < count {
@@ -104,8 +116,32 @@ struct Worker {
         if readySessions.count > 0 { resumeReady() }
         flushUpstreams()
         flushSessions()
+        if arenaUsed >= Self.bulkBytes { noteBulk() }
         arenaUsed = 0
         if sessionGraves.count > 0 || upstreamGraves.count > 0 || !removedDatabases.isEmpty { bury() }
+    }
+
+    @inline(__always)
+    mutating func noteBulk() { bulkTurns = 16 }
+
+    /// Busily for a moment where that pays, then asleep.
+    private mutating func awaitEvents() -> Int {
+        let expectation: BusyPoll.Expectation = unanswered > 0 ? .reply : .request
+        let isQuiet = unanswered <= BusyPoll.mostUnanswered && bulkTurns == 0
+        unanswered = 0
+        if bulkTurns > 0 { bulkTurns &-= 1 }
+        if isQuiet && busyPoll.shouldTry(for: expectation) && busyPollPlaces.take() {
+            let count = poller.waitBusily(limit: busyPoll.limit)
+            busyPollPlaces.giveBack()
+            busyPoll.note(success: count > 0, for: expectation)
+            if count > 0 {
+                busyPoll.note(events: count)
+                return count
+            }
+        }
+        let count = poller.wait(milliseconds: timeout())
+        busyPoll.note(events: count)
+        return count
     }
 
     @inline(__always)

@@ -34,6 +34,13 @@ package enum MonotonicClock {
         return UInt32(truncatingIfNeeded: time.tv_sec)
     }
 
+    @inline(__always)
+    package static func nanoseconds() -> Int {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return time.tv_sec &* 1_000_000_000 &+ time.tv_nsec
+    }
+
     package static func milliseconds() -> Int {
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)

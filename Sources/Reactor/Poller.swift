@@ -60,6 +60,23 @@ package struct Poller {
         max(0, Int(epoll_wait(descriptor, events, Int32(Self.capacity), Int32(clamping: milliseconds))))
     }
 
+    /// Asks until there is something, or `limit` nanoseconds are over, or this thread lost its processor for a while:
+    /// then others need it more.
+    package func waitBusily(limit: Int) -> Int {
+        let start = MonotonicClock.nanoseconds()
+        var last = start
+        while true {
+            let count = wait(milliseconds: 0)
+            if count > 0 { return count }
+            let now = MonotonicClock.nanoseconds()
+            if now &- start >= limit || now &- last > Self.lostNanoseconds { return 0 }
+            last = now
+        }
+    }
+
+    /// Asking takes less than a microsecond; what took longer than this was no asking.
+    private static let lostNanoseconds = 20_000
+
     /// Like ``wait(milliseconds:)``, for who has to be on time.
     package func wait(nanoseconds: Int) -> Int {
         max(0, Int(clinux_epoll_wait_nanoseconds(descriptor, events, Int32(Self.capacity), nanoseconds)))

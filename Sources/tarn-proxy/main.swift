@@ -3,10 +3,12 @@ import Primitives
 import ProxyService
 
 let usage = """
-    usage: tarn-proxy [--prefix DIR] [--threads N] [--version]
+    usage: tarn-proxy [--prefix DIR] [--threads N] [--busy-poll MICROSECONDS] [--version]
 
       --prefix DIR   where the node's files are (default /)
       --threads N    event loops, 1-64 (default: processors online, at most 8)
+      --busy-poll MICROSECONDS
+                     longest time that a loop of few clients asks for events before it sleeps, 0-1000 (default 100)
     """
 
 func stop(_ text: String, _ status: Int32) -> Never {
@@ -17,6 +19,7 @@ func stop(_ text: String, _ status: Int32) -> Never {
 
 var prefix = "/"
 var threads: Int?
+var busyPoll = 100
 var arguments = CommandLine.arguments.dropFirst()
 while let argument = arguments.popFirst() {
     switch argument {
@@ -28,13 +31,18 @@ while let argument = arguments.popFirst() {
             stop("--threads needs a number from 1 to 64", 64)
         }
         threads = value
+    case "--busy-poll":
+        guard let value = arguments.popFirst().flatMap({ Int($0) }), (0...1000).contains(value) else {
+            stop("--busy-poll needs a number of microseconds from 0 to 1000", 64)
+        }
+        busyPoll = value
     case "--version": stop("tarn-proxy \(ReleaseVersion.current)", 0)
     case "--help", "-h": stop(usage, 0)
     default: stop("unknown option \(argument)\n\n\(usage)", 64)
     }
 }
 do {
-    try TarnProxy(prefix: prefix, loopCount: threads).run()
+    try TarnProxy(prefix: prefix, loopCount: threads, busyPollMicroseconds: busyPoll).run()
 } catch {
     stop("tarn-proxy: \(error)", 1)
 }

@@ -1,0 +1,71 @@
+import Glibc
+import Reactor
+import Testing
+
+@Suite struct BusyPollTests {
+    @Test func successIsRepeated() {
+        var poll = BusyPoll(limit: 100_000)
+        for _ in 0..<100 {
+            #expect(poll.shouldTry(for: .reply))
+            poll.note(success: true, for: .reply)
+        }
+    }
+
+    /// Twice as many waits are slept through after every failure, up to 1024; one success makes good for all.
+    @Test func failuresAreTriedLessAndLess() {
+        var poll = BusyPoll(limit: 100_000)
+        for expected in [0, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 1024] {
+            var slept = 0
+            while !poll.shouldTry(for: .request) { slept += 1 }
+            #expect(slept == expected)
+            poll.note(success: false, for: .request)
+        }
+        while !poll.shouldTry(for: .request) {}
+        poll.note(success: true, for: .request)
+        #expect(poll.shouldTry(for: .request))
+    }
+
+    @Test func repliesAndRequestsAreLearntApart() {
+        var poll = BusyPoll(limit: 100_000)
+        poll.note(success: false, for: .request)
+        #expect(poll.shouldTry(for: .reply))
+        #expect(!poll.shouldTry(for: .request))
+    }
+
+    @Test func aCrowdIsNoCaseForIt() {
+        var poll = BusyPoll(limit: 100_000)
+        for _ in 0..<50 { poll.note(events: 12) }
+        #expect(!poll.shouldTry(for: .reply))
+        for _ in 0..<50 { poll.note(events: 1) }
+        #expect(poll.shouldTry(for: .reply))
+    }
+
+    @Test func noLimitMeansNever() {
+        var poll = BusyPoll(limit: 0)
+        #expect(!poll.shouldTry(for: .reply))
+    }
+
+    @Test(arguments: [(1, 0), (2, 1), (4, 1), (8, 2), (64, 16)]) func placesByProcessors(processors: Int, places: Int) {
+        let all = BusyPollPlaces(processors: processors)
+        for _ in 0..<places { #expect(all.take()) }
+        #expect(!all.take())
+        #expect(!all.take())
+        if places > 0 {
+            all.giveBack()
+            #expect(all.take())
+        }
+    }
+
+    /// Without events the wait ends with its limit, and with one it ends at once.
+    @Test func waitingIsBounded() {
+        let poller = Poller()
+        let mailbox = Mailbox<Int>()
+        poller.add(source: mailbox.descriptor, tag: .mailbox, UnsafeMutableRawPointer(bitPattern: 8)!)
+        let start = MonotonicClock.nanoseconds()
+        #expect(poller.waitBusily(limit: 1_000_000) == 0)
+        #expect(MonotonicClock.nanoseconds() - start < 1_000_000_000)
+        mailbox.post(1)
+        #expect(poller.waitBusily(limit: 10_000_000_000) == 1)
+        poller.close()
+    }
+}
