@@ -57,7 +57,7 @@ package struct Poller {
     /// - Parameter milliseconds: -1 waits without end.
     /// - Returns: How many events there are now.
     package func wait(milliseconds: Int) -> Int {
-        max(0, Int(epoll_wait(descriptor, events, Int32(Self.capacity), Int32(clamping: milliseconds))))
+        max(0, Int(clinux_epoll_wait(descriptor, events, Int32(Self.capacity), Int32(clamping: milliseconds))))
     }
 
     /// Asks until there is something, or `limit` nanoseconds are over, or this thread lost its processor for a while:

@@ -121,7 +121,7 @@ package enum Sockets {
 
     @inline(__always)
     package static func receive(_ descriptor: Int32, _ bytes: UnsafeMutablePointer<UInt8>, _ count: Int) -> Int {
-        let received = recv(descriptor, bytes, count, 0)
+        let received = clinux_receive(descriptor, bytes, UInt(count))
         return received >= 0 ? received : Int(-errno)
     }
 
