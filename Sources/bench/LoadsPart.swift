@@ -18,6 +18,7 @@ struct LoadsPart {
             SystemName(.haproxy, shards: 1), SystemName(.nutcracker, shards: 2),
         ]
         if hasPredixy { names.append(SystemName(.predixy, shards: 2)) }
+        if Load.latency.contains(load) { names.insert(SystemName(.blocking, shards: 1), at: 1) }
         if Load.manyShards.contains(load) {
             names += [SystemName(.tarn, shards: 16), SystemName(.nutcracker, shards: 16)]
             if hasPredixy { names.append(SystemName(.predixy, shards: 16)) }

@@ -84,7 +84,7 @@ struct Report {
             let cells = (results.names[load] ?? []).filter { $0.kind != .direct }
                 .compactMap { name in results.cell(load, name).map { (name, $0) } }
             let own = cells.filter { $0.0.kind == .tarn }.map(\.1)
-            let others = cells.filter { $0.0.kind != .tarn }.map(\.1)
+            let others = cells.filter { !$0.0.kind.isTarn }.map(\.1)
             guard !own.isEmpty, !others.isEmpty else { continue }
             hasRow = true
             table.add(

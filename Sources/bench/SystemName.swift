@@ -1,6 +1,13 @@
 /// Which program with how many shards behind it, and how it reaches them.
 struct SystemName: Hashable {
-    enum Kind: String, CaseIterable { case tarn, direct, haproxy, nutcracker, predixy }
+    enum Kind: String, CaseIterable {
+        case tarn
+        /// Tarn without busy polling.
+        case blocking
+        case direct, haproxy, nutcracker, predixy
+
+        var isTarn: Bool { self == .tarn || self == .blocking }
+    }
 
     var kind: Kind
     var shards: Int
@@ -10,7 +17,7 @@ struct SystemName: Hashable {
     init(_ kind: Kind, shards: Int, usesUnixSockets: Bool = false) {
         self.kind = kind
         self.shards = shards
-        self.usesUnixSockets = usesUnixSockets || kind == .tarn
+        self.usesUnixSockets = usesUnixSockets || kind.isTarn
     }
 
     /// `tarn/2`, `haproxy-unix/1`.
@@ -24,5 +31,5 @@ struct SystemName: Hashable {
         self.init(kind, shards: shards, usesUnixSockets: isUnix)
     }
 
-    var text: String { kind.rawValue + (usesUnixSockets && kind != .tarn ? "-unix" : "") + "/\(shards)" }
+    var text: String { kind.rawValue + (usesUnixSockets && !kind.isTarn ? "-unix" : "") + "/\(shards)" }
 }

@@ -25,7 +25,7 @@ final class Systems {
             system = System(name: name.text, addresses: addresses, process: nil, shards: behind)
         } else {
             let address = freshAddress()
-            let process = try name.kind == .tarn ? startTarn(name, address) : startPeer(name, address)
+            let process = try name.kind.isTarn ? startTarn(name, address) : startPeer(name, address)
             try Waiting.until(name.text, process) {
                 guard let descriptor = try? address.connect() else { return false }
                 defer { close(descriptor) }
@@ -40,9 +40,8 @@ final class Systems {
     }
 
     /// A `tarn-proxy` for a part of the benchmark that asks more of it than one database.
-    func freshTarn(_ label: String, threads: Int = 1) throws(BenchFailure) -> TarnProcess {
-        try TarnProcess(
-            program: options.programs + "/tarn-proxy", directory: "\(options.directory)/\(label)", threads: threads)
+    func freshTarn(_ label: String, _ flags: [String] = []) throws(BenchFailure) -> TarnProcess {
+        try TarnProcess(options.programs + "/tarn-proxy", directory: "\(options.directory)/\(label)", flags)
     }
 
     func freshAddress() -> Address {
@@ -51,7 +50,7 @@ final class Systems {
     }
 
     private func startTarn(_ name: SystemName, _ address: Address) throws(BenchFailure) -> Child {
-        let tarn = try freshTarn("tarn-\(name.shards)")
+        let tarn = try freshTarn(name.text.replacingSlashes, name.kind == .blocking ? ["--busy-poll", "0"] : [])
         tarns[name] = tarn
         try tarn.serve(database: 1, at: address, shards: (0..<name.shards).map(shards.socket))
         return tarn.process

@@ -11,9 +11,9 @@ final class TarnProcess {
     private let control: Int32
     private var frames = FrameBuffer()
 
-    init(program: String, directory: String, threads: Int) throws(BenchFailure) {
+    init(_ program: String, directory: String, _ flags: [String]) throws(BenchFailure) {
         Files.makeDirectory(directory)
-        process = try Child([program, "--prefix", directory, "--threads", "\(threads)"], log: directory + "/log")
+        process = try Child([program, "--prefix", directory, "--threads", "1"] + flags, log: directory + "/log")
         let path = NodePaths(prefix: directory).proxySocket
         var connected: Int32 = -1
         try Waiting.until("tarn-proxy", process) {
