@@ -14,4 +14,5 @@ package let scanSlackBytes = 32
     @usableFromInline static let star: UInt8 = 42
     @usableFromInline static let minus: UInt8 = 45
     @usableFromInline static let zero: UInt8 = 48
+    @usableFromInline static let one: UInt8 = 49
 }

@@ -73,6 +73,11 @@ package func scanCommand(_ bytes: Bytes, _ count: Int, _ command: inout ScannedC
             if digit > 9 { return .invalidBulkLength }
             length = Int(digit)
             index &+= 3
+        } else if index &+ 3 < count && bytes[index &+ 2] == Ascii.carriageReturn && bytes[index] &- Ascii.one <= 8 {
+            let digit = bytes[index &+ 1] &- Ascii.zero  // Two digits: keys and small values.
+            if digit > 9 { return .invalidBulkLength }
+            length = Int(bytes[index] &- Ascii.zero) &* 10 &+ Int(digit)
+            index &+= 4
         } else {
             let outcome = scanLength(bytes, count, &index, &length)
             if outcome == .invalid { return .invalidBulkLength }
