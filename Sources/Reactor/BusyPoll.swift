@@ -8,8 +8,11 @@ import Synchronization
 /// pays, and never when another loop does.
 ///
 /// It pays when the event comes within the limit. After every failure twice as many waits are slept through
-/// before the next try, so a loop without traffic, or with traffic too slow, spends next to nothing. What is
-/// expected next matters: a shard answers soon, the next request may be long in coming; each has its own experience.
+/// before the next try, so a loop without traffic, or with traffic too slow, spends next to nothing.
+///
+/// What is expected next matters: a shard answers soon, the next request may be long in coming. Waiting busily for
+/// replies alone made things worse at 5000 requests a second (p50 188 us against 148): a loop that sleeps between
+/// requests gains nothing from being awake for the shard. So it is both or none.
 package struct BusyPoll {
     package enum Expectation: Int { case reply, request }
 
@@ -42,7 +45,7 @@ package struct BusyPoll {
     @inline(__always)
     package mutating func shouldTry(for expectation: Expectation) -> Bool {
         if limit == 0 || crowd > Self.crowdLimit { return false }
-        return expectation == .reply ? Self.shouldTry(&reply) : Self.shouldTry(&request)
+        return expectation == .reply ? request.failures == 0 && Self.shouldTry(&reply) : Self.shouldTry(&request)
     }
 
     private static func shouldTry(_ experience: inout Experience) -> Bool {

@@ -71,6 +71,8 @@ package struct Poller {
             let now = MonotonicClock.nanoseconds()
             if now &- start >= limit || now &- last > Self.lostNanoseconds { return 0 }
             last = now
+            // Who was woken on this processor gets it at once: it may well be the one that is waited for.
+            sched_yield()
         }
     }
 
