@@ -38,11 +38,13 @@ final class RedisConnection {
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
     }
 
-    static func encode(_ words: [String]) -> [UInt8] {
+    static func encode(_ words: [String]) -> [UInt8] { encode(words.map { Array($0.utf8) }) }
+
+    static func encode(_ words: [[UInt8]]) -> [UInt8] {
         var bytes = Array("*\(words.count)\r\n".utf8)
         for word in words {
-            bytes += Array("$\(word.utf8.count)\r\n".utf8)
-            bytes += Array(word.utf8)
+            bytes += Array("$\(word.count)\r\n".utf8)
+            bytes += word
             bytes += [13, 10]
         }
         return bytes
