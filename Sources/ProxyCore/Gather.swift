@@ -6,7 +6,15 @@ package final class Gather {
     package enum Merge {
         /// Element `i` comes from the next element of part `owners[i]`.
         case elements(owners: [UInt16])
-        case sum, minimum, allOK, list, anyValue
+        case sum, minimum, list
+        /// The reply of the first shard stands for all; an error of any wins.
+        case first
+        /// One shard of all can do it; errors of the others say only that it wasn't theirs.
+        case anyOK
+        /// Set operations: of all parts; of the first part without the others.
+        case union, intersection, difference
+        /// A key for each shard, then the size of each shard, by which it is chosen.
+        case randomKey
         /// CONFIG GET: what clients may see of the shard's settings, with the database's own in place.
         case configuration([String: String])
         /// CONFIG SET of what clients may see and not change, which is fine when it is so already: the values asked for,
@@ -16,23 +24,27 @@ package final class Gather {
         case learnVersion
         case info(InfoFacts)
         /// Rewrites the cursor of the shard's reply.
-        case scan(shard: Int, shardCount: Int)
+        case scan(ScanPlace)
         /// `SCRIPT EXISTS`: element-wise AND.
         case every
-        case slowlog
+        /// Newest first, at most so many.
+        case slowlog(limit: Int)
+        case functionStats, histogram
         /// The shard's description of a command this loop doesn't know.
         case learn
-        /// The reply of the first shard stands for all; an error of any wins.
-        case first
         /// Names and counts in turn, the same names in every part: `PUBSUB SHARDNUMSUB`.
         case namedCounts
         /// What the client gets when no shard objects.
         case fixed([UInt8])
+        /// The shard's answer where a command has its keys.
+        case keys
     }
 
     package let session: SessionPointer
     package let sequence: UInt32
     package let merge: Merge
+    /// The version that its session spoke when it asked; the parts speak it too.
+    private let usesRESP3: Bool
     package private(set) var parts: [[UInt8]]
     package private(set) var missing: Int
     private var byteCount = 0
@@ -43,6 +55,7 @@ package final class Gather {
         self.session = session
         self.sequence = sequence
         self.merge = merge
+        usesRESP3 = session.pointee.usesRESP3
         parts = Array(repeating: [], count: partCount)
         missing = partCount
     }
@@ -71,6 +84,6 @@ package final class Gather {
             writer.error("ERR the merged reply is larger than 512 MiB; ask for fewer keys at once")
             return writer.bytes
         }
-        return ReplyMerger.merge(parts, merge, random: random)
+        return ReplyMerger.merge(parts, merge, random: random, usesRESP3: usesRESP3)
     }
 }

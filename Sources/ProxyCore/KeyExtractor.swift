@@ -1,6 +1,6 @@
 package import RESP
 
-/// Finds the keys of a command from its facts and its arguments.
+/// Finds the keys of a command from its key specifications and its arguments.
 package enum KeyExtractor {
     package enum Result: Equatable {
         case none
@@ -9,15 +9,18 @@ package enum KeyExtractor {
         case crossSlot
         /// The arguments contradict themselves; a shard knows the right words for it.
         case malformed
+        /// The arguments don't tell; a shard does (`COMMAND GETKEYS`).
+        case unknown
     }
 
     /// The one slot that all keys share, or what stands against it.
     package static func slot(
         _ bytes: Bytes, _ command: ScannedCommand, _ info: CommandInfo, _ hasher: SlotHasher
     ) -> Result {
-        guard let keys = keyIndexes(bytes, command, info) else { return .malformed }
-        if keys.isEmpty { return .none }
+        if info.keys.isEmpty { return .none }
+        if info.handling == .keysByShard { return .unknown }
         let arguments = ArgumentCursor.all(bytes, command)
+        guard let keys = keyIndexes(arguments, info) else { return .malformed }
         var slot = -1
         for index in keys {
             let key = arguments[index]
@@ -25,46 +28,79 @@ package enum KeyExtractor {
             if slot >= 0 && found != slot { return .crossSlot }
             slot = found
         }
-        return .slot(slot)
+        return slot < 0 ? .none : .slot(slot)
     }
 
     /// Positions of the keys among the arguments; nil when the arguments contradict themselves.
-    package static func keyIndexes(_ bytes: Bytes, _ command: ScannedCommand, _ info: CommandInfo) -> [Int]? {
-        let count = command.argumentCount
-        switch info.handling {
-        case .countedKeys: return counted(ArgumentCursor.all(bytes, command), info)
-        case .streams: return streams(ArgumentCursor.all(bytes, command))
-        case .storeOption: return storeOption(ArgumentCursor.all(bytes, command), info)
-        default:
-            guard info.firstKey > 0 else { return [] }
-            let last = info.lastKey < 0 ? count + info.lastKey : info.lastKey
-            guard info.firstKey < count, last < count, last >= info.firstKey else { return nil }
-            return Array(stride(from: info.firstKey, through: last, by: info.keyStep))
-        }
-    }
-
-    private static func counted(_ arguments: [ByteSpan], _ info: CommandInfo) -> [Int]? {
-        let position = info.keyCountPosition
-        guard position < arguments.count, let count = arguments[position].integer, count >= 0,
-            count <= arguments.count - position - 1
-        else { return nil }
-        return (info.hasDestinationKey ? [1] : []) + (position + 1..<position + 1 + count)
-    }
-
-    private static func streams(_ arguments: [ByteSpan]) -> [Int]? {
-        guard let word = arguments.firstIndex(where: { $0.isWord("streams") }) else { return nil }
-        let rest = arguments.count - word - 1
-        guard rest > 0, rest % 2 == 0 else { return nil }
-        return Array(word + 1...word + rest / 2)
-    }
-
-    private static func storeOption(_ arguments: [ByteSpan], _ info: CommandInfo) -> [Int]? {
-        guard arguments.count > 1 else { return nil }
-        var keys = [1]
-        for index in arguments.indices.dropFirst(2).dropLast()
-        where arguments[index].isWord("store") || (info.name != "sort" && arguments[index].isWord("storedist")) {
-            keys.append(index + 1)
+    package static func keyIndexes(_ arguments: [ByteSpan], _ info: CommandInfo) -> [Int]? {
+        if info.handling == .sort { return sortKeys(arguments) }
+        var keys: [Int] = []
+        for specification in info.keys {
+            switch specification.keys(arguments) {
+            case .none: break
+            case .keys(let found): keys.append(contentsOf: found)
+            case .invalid: return nil
+            }
         }
         return keys
+    }
+
+    /// SORT: the list, and what follows STORE. The options before it take arguments of their own, so that a pattern
+    /// that is called STORE is none.
+    private static func sortKeys(_ arguments: [ByteSpan]) -> [Int]? {
+        guard arguments.count > 1 else { return nil }
+        var keys = [1]
+        var index = 2
+        while index < arguments.count {
+            if arguments[index].isWord("store"), index + 1 < arguments.count {
+                keys = [1, index + 1]  // The last one counts.
+                index += 1
+            } else if arguments[index].isWord("limit") {
+                index += 2
+            } else if arguments[index].isWord("get") || arguments[index].isWord("by") {
+                index += 1
+            }
+            index += 1
+        }
+        return keys
+    }
+
+    /// What of SORT's BY and GET patterns reaches keys that may have other slots than its list: the option's name.
+    ///
+    /// A pattern without a `*` names no key (`BY nosort`, `GET #`); one whose hash tag is in `slot` stays there.
+    package static func strayPattern(_ arguments: [ByteSpan], slot: Int, _ hasher: SlotHasher) -> StaticString? {
+        var index = 2
+        while index + 1 < arguments.count {
+            let option = arguments[index]
+            let pattern = arguments[index + 1]
+            if option.isWord("limit") {
+                index += 2
+            } else if option.isWord("store") {
+                index += 1
+            } else if option.isWord("by") || option.isWord("get") {
+                if pattern.contains(UInt8(ascii: "*")) && !isTagged(pattern, slot, hasher) {
+                    return option.isWord("by") ? "BY" : "GET"
+                }
+                index += 1
+            }
+            index += 1
+        }
+        return nil
+    }
+
+    /// The hash tag stays the same whatever replaces the `*`, unless that is in the tag or before it.
+    private static func isTagged(_ pattern: ByteSpan, _ slot: Int, _ hasher: SlotHasher) -> Bool {
+        var open = 0
+        while open < pattern.count && pattern.start[open] != UInt8(ascii: "{") {
+            if pattern.start[open] == UInt8(ascii: "*") { return false }
+            open += 1
+        }
+        var close = open + 1
+        while close < pattern.count && pattern.start[close] != UInt8(ascii: "}") {
+            if pattern.start[close] == UInt8(ascii: "*") { return false }
+            close += 1
+        }
+        guard close < pattern.count, close > open + 1 else { return false }
+        return hasher.slot(of: pattern.start, count: pattern.count) == slot
     }
 }

@@ -1,51 +1,67 @@
 import RESP
 
-/// Makes one reply of several. Pure: replies in, reply out.
+/// Makes one reply of several. Pure: replies in, reply out; parts that are not what they should be make an error.
 package enum ReplyMerger {
-    package static func merge(_ parts: [[UInt8]], _ merge: Gather.Merge, random: UInt64) -> [UInt8] {
-        if let error = parts.first(where: { $0.first == UInt8(ascii: "-") }) { return error }
+    package static func merge(
+        _ parts: [[UInt8]], _ merge: Gather.Merge, random: UInt64, usesRESP3: Bool
+    ) -> [UInt8] {
+        guard let first = parts.first else { return malformed }
+        if case .anyOK = merge { return parts.first { !isError($0) } ?? decisive(parts) }
+        if let error = parts.first(where: isError) { return error }
         switch merge {
         case .elements(let owners): return elements(parts, owners)
-        case .sum: return integer(parts.reduce(0) { $0 + number($1) })
+        case .sum: return integer(parts.reduce(0) { $0 &+ number($1) })
         case .minimum: return integer(parts.map(number).min() ?? 0)
-        case .configuration(let own): return ConfigurationView.merge(parts[0], own)
+        case .configuration(let own): return ConfigurationView.merge(first, own)
         case .list: return list(parts)
-        case .allOK, .learn, .learnVersion, .settings, .first: return parts[0]
+        case .learn, .learnVersion, .settings, .keys, .first, .anyOK: return first
         case .fixed(let reply): return reply
         case .namedCounts: return namedCounts(parts)
-        case .anyValue: return anyValue(parts, random)
+        case .randomKey: return randomKey(parts, random)
         case .info(let facts): return InfoMerger.merge(parts, facts)
-        case .scan(let shard, let shardCount): return scan(parts[0], shard, shardCount)
+        case .scan(let place): return scan(first, place)
         case .every: return every(parts)
-        case .slowlog: return list(parts)
+        case .union, .intersection, .difference: return SetMerger.merge(parts, merge, usesRESP3: usesRESP3) ?? malformed
+        case .slowlog(let limit): return slowlog(parts, limit)
+        case .functionStats: return functionStats(parts)
+        case .histogram: return HistogramMerger.merge(parts, usesRESP3: usesRESP3) ?? malformed
         }
     }
 
-    /// Cursor of the whole database: `cursor of the shard * shards + index of the shard`. 0 starts and ends.
-    package static func splitCursor(_ cursor: UInt64, shardCount: Int) -> (shard: Int, cursor: UInt64) {
-        (Int(cursor % UInt64(shardCount)), cursor / UInt64(shardCount))
+    private static func isError(_ part: [UInt8]) -> Bool { part.first == UInt8(ascii: "-") }
+
+    /// Of several errors the one that is about something: `UNKILLABLE` rather than `NOTBUSY`.
+    private static func decisive(_ parts: [[UInt8]]) -> [UInt8] {
+        parts.first { !$0.starts(with: "-NOTBUSY".utf8) } ?? parts[0]
     }
 
     private static func elements(_ parts: [[UInt8]], _ owners: [UInt16]) -> [UInt8] {
         // One buffer for all parts, so that an element is found by offset and copied once.
-        var joined = parts.flatMap { $0 }
-        let size = joined.count
+        let size = parts.reduce(0) { $0 + $1.count }
+        var joined: [UInt8] = []
+        joined.reserveCapacity(size)
         var positions: [Int] = []
-        var offset = 0
+        positions.reserveCapacity(parts.count)
         for part in parts {
             guard part.first == UInt8(ascii: "*"), let line = part.firstIndex(of: 10) else { return malformed }
-            positions.append(offset + line + 1)
-            offset += part.count
+            positions.append(joined.count + line + 1)
+            joined.append(contentsOf: part)
         }
+        var ends: [Int] = []
+        ends.reserveCapacity(parts.count)
+        for part in parts { ends.append((ends.last ?? 0) + part.count) }
         return joined.withUnsafeMutableBufferPointer { buffer in
+            guard let base = buffer.baseAddress else { return malformed }
             var writer = ReplyWriter()
+            writer.reserve(size + 16)
             writer.array(owners.count)
             for owner in owners {
+                guard Int(owner) < positions.count else { return malformed }
                 let start = positions[Int(owner)]
-                let length = start < size ? replyLength(buffer.baseAddress! + start, size - start) : 0
+                let length = replyLength(base + start, ends[Int(owner)] - start)
                 guard length > 0 else { return malformed }
-                writer.raw(buffer[start..<start + length])
-                positions[Int(owner)] += length
+                writer.raw(base + start, length)
+                positions[Int(owner)] = start + length
             }
             return writer.bytes
         }
@@ -61,32 +77,43 @@ package enum ReplyMerger {
 
     private static func list(_ parts: [[UInt8]]) -> [UInt8] {
         var writer = ReplyWriter()
-        writer.array(parts.reduce(0) { total, part in total + max(0, read(part) { $0.number() } ?? 0) })
+        writer.reserve(parts.reduce(16) { $0 + $1.count })
+        writer.array(parts.reduce(0) { total, part in total &+ max(0, read(part) { $0.number() } ?? 0) })
         for part in parts {
-            guard let line = part.firstIndex(of: 10) else { return malformed }
+            guard part.first == UInt8(ascii: "*"), let line = part.firstIndex(of: 10) else { return malformed }
             writer.raw(part[(line + 1)...])
         }
         return writer.bytes
     }
 
-    private static func anyValue(_ parts: [[UInt8]], _ random: UInt64) -> [UInt8] {
-        let values = parts.filter { !$0.starts(with: "$-1".utf8) && $0.first != UInt8(ascii: "_") }
-        return values.isEmpty ? parts[0] : values[Int(random % UInt64(values.count))]
+    /// First the keys, then the sizes: a shard of twice the keys is chosen twice as often. Sizes and keys are of
+    /// slightly different moments, so a shard that had nothing then doesn't count.
+    private static func randomKey(_ parts: [[UInt8]], _ random: UInt64) -> [UInt8] {
+        let shards = parts.count / 2
+        var candidates: [(key: [UInt8], size: UInt64)] = []
+        for index in 0..<shards {
+            let key = parts[index]
+            if key.starts(with: "$-1".utf8) || key.first == UInt8(ascii: "_") { continue }
+            candidates.append((key, UInt64(max(1, min(number(parts[shards + index]), 1 << 40)))))
+        }
+        let total = candidates.reduce(0) { $0 + $1.size }
+        guard total > 0 else { return parts[0] }
+        var left = random % total
+        for candidate in candidates {
+            if left < candidate.size { return candidate.key }
+            left -= candidate.size
+        }
+        return parts[0]
     }
 
-    private static func scan(_ part: [UInt8], _ shard: Int, _ shardCount: Int) -> [UInt8] {
+    private static func scan(_ part: [UInt8], _ place: ScanPlace) -> [UInt8] {
         var writer = ReplyWriter()
         let isWhole = read(part) { reader -> Bool in
             guard reader.number() == 2, let text = reader.bulk()?.text, let cursor = UInt64(text) else { return false }
-            let next: UInt64
-            if cursor != 0 {
-                next = cursor &* UInt64(shardCount) &+ UInt64(shard)
-            } else {
-                next = shard + 1 < shardCount ? UInt64(shard + 1) : 0
-            }
             writer.array(2)
-            writer.bulk(String(next))
-            while !reader.isAtEnd, let value = reader.value() { writer.raw(value.bytes) }
+            writer.bulk(String(place.next(cursor)))
+            guard let keys = reader.value(), reader.isAtEnd else { return false }
+            writer.raw(keys.start, keys.count)
             return true
         }
         return isWhole ? writer.bytes : malformed
@@ -95,10 +122,7 @@ package enum ReplyMerger {
     private static func every(_ parts: [[UInt8]]) -> [UInt8] {
         var flags: [Int] = []
         for (index, part) in parts.enumerated() {
-            let values = read(part) { reader -> [Int] in
-                let count = reader.number() ?? 0
-                return (0..<max(0, count)).map { _ in reader.number() ?? 0 }
-            }
+            let values = ReplyValue(part)?.elements.map { $0.number ?? 0 } ?? []
             flags = index == 0 ? values : zip(flags, values).map { $0 & $1 }
         }
         var writer = ReplyWriter()
@@ -127,15 +151,55 @@ package enum ReplyMerger {
         return writer.bytes
     }
 
+    /// Entries begin with a number of their own and the time in seconds.
+    private static func slowlog(_ parts: [[UInt8]], _ limit: Int) -> [UInt8] {
+        var entries: [(time: Int, bytes: [UInt8])] = []
+        for part in parts {
+            let isWhole = read(part) { reader -> Bool in
+                guard reader.type == UInt8(ascii: "*"), var left = reader.number() else { return false }
+                while left > 0, let entry = reader.value() {
+                    var inner = ReplyReader(entry.start, entry.count)
+                    guard inner.number() ?? 0 > 1, inner.number() != nil, let time = inner.number() else { return false }
+                    entries.append((time, entry.bytes))
+                    left -= 1
+                }
+                return left <= 0
+            }
+            if !isWhole { return malformed }
+        }
+        // Stable: entries of one shard and second stay in its order.
+        let sorted = entries.enumerated().sorted { ($1.element.time, $0.offset) < ($0.element.time, $1.offset) }
+        var writer = ReplyWriter()
+        let shown = limit < 0 ? sorted.count : min(limit, sorted.count)
+        writer.array(shown)
+        for entry in sorted.prefix(shown) { writer.raw(entry.element.bytes) }
+        return writer.bytes
+    }
+
+    /// A script may run on any shard; the one where it does speaks for all.
+    private static func functionStats(_ parts: [[UInt8]]) -> [UInt8] {
+        parts.first { part in
+            guard let running = ReplyValue(part)?["running_script"] else { return false }
+            return running != .null
+        } ?? parts[0]
+    }
+
     static func read<Value>(_ part: [UInt8], _ body: (inout ReplyReader) -> Value) -> Value {
-        var copy = part
-        return copy.withUnsafeMutableBufferPointer { buffer in
-            var reader = ReplyReader(buffer.baseAddress!, buffer.count)
+        part.withUnsafeBufferPointer { buffer in
+            // The reader only reads; it takes what the request path has, which is mutable.
+            guard let base = buffer.baseAddress else {
+                var none: UInt8 = 0
+                return withUnsafeMutablePointer(to: &none) { pointer in
+                    var reader = ReplyReader(pointer, 0)
+                    return body(&reader)
+                }
+            }
+            var reader = ReplyReader(UnsafeMutablePointer(mutating: base), buffer.count)
             return body(&reader)
         }
     }
 
-    private static var malformed: [UInt8] {
+    static var malformed: [UInt8] {
         Array("-ERR a shard answered in a way that the proxy can't merge\r\n".utf8)
     }
 }

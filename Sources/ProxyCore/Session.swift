@@ -131,8 +131,6 @@ package final class SessionDetails {
     package var name: [UInt8] = []
     package var libraryName: [UInt8] = []
     package var libraryVersion: [UInt8] = []
-    /// Of the command that was looked at last, if it is one of a container's.
-    package var lastSubcommand = ""
     /// CLIENT REPLY: numbers of the requests whose replies are dropped. Only the last range can be open.
     package var muted: [MutedRange] = []
     package var tracking: Tracking?
@@ -152,6 +150,8 @@ package final class SessionDetails {
     package var isWatching = false
     /// A command that a shard was just asked about.
     package var askedName: [UInt8] = []
+    /// Where the keys of the next command are, as a shard said.
+    package var askedKeys: KeyExtractor.Result?
     package var hasAskedVersion = false
     package var subscriptions = Subscriptions()
     package var isMonitor = false

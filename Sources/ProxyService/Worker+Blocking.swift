@@ -9,7 +9,7 @@ import Reactor
 extension Worker {
     /// XREAD and XREADGROUP block only when told to.
     func blocks(_ bytes: Bytes, _ command: ScannedCommand, _ info: CommandInfo) -> Bool {
-        if info.handling != .streams { return true }
+        if info.name != "xread" && info.name != "xreadgroup" { return true }
         return ArgumentCursor.all(bytes, command).contains { $0.isWord("block") }
     }
 

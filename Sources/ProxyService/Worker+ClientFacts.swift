@@ -52,8 +52,6 @@ extension Worker {
     }
 
     private func lastCommand(_ session: SessionPointer) -> String {
-        guard let info = session.pointee.lastCommand?.pointee else { return "NULL" }
-        let subcommand = session.pointee.details?.lastSubcommand ?? ""
-        return info.handling == .client && !subcommand.isEmpty ? "\(info.name)|\(subcommand)" : info.name
+        session.pointee.lastCommand?.pointee.name ?? "NULL"
     }
 }

@@ -27,7 +27,6 @@ extension Worker {
         guard arity > 0 ? arguments.count == arity : arguments.count >= -arity else {
             return reject(session, Self.arityText("client|\(name)"))
         }
-        details(session).lastSubcommand = name
         switch subcommand {
         case .caching: return caching(session, arguments[2])
         case .tracking: return track(session, arguments)

@@ -7,13 +7,23 @@ extension Worker {
     mutating func examine(_ session: SessionPointer, _ bytes: Bytes, _ command: ScannedCommand) -> Step {
         if command.argumentCount == 0 { return .next }
         let database = session.pointee.database
-        guard let entry = find(database, bytes + command.nameOffset, command.nameCount) else {
+        let entry: CommandTable.Entry
+        switch find(database, bytes, command) {
+        case .command(let found): entry = found
+        case .unknownCommand:
             if session.pointee.mode.contains(.unauthenticated) { return refuseUnauthenticated(session) }
-            return examineUnknown(session, bytes, command)
+            return askAbout(session, bytes, command) ?? reject(session, Self.unknownText(bytes, command))
+        case .unknownSubcommand:
+            if session.pointee.mode.contains(.unauthenticated) { return refuseUnauthenticated(session) }
+            return askAbout(session, bytes, command) ?? reject(session, Self.unknownSubcommandText(bytes, command))
         }
         let info = entry.pointee
         guard info.accepts(argumentCount: command.argumentCount) else {
-            return reject(session, "ERR wrong number of arguments for '\(info.name)' command")
+            // A newer server may take more; clients that aren't logged in can't ask it.
+            if !session.pointee.mode.contains(.unauthenticated), let asked = askAbout(session, bytes, command) {
+                return asked
+            }
+            return reject(session, Self.arityText(info.name))
         }
         if session.pointee.mode.contains(.unauthenticated) {
             switch info.handling {
@@ -21,15 +31,15 @@ extension Worker {
             default: return refuseUnauthenticated(session)
             }
         }
+        session.pointee.lastCommand = entry
+        session.pointee.commandBytes = UInt32(truncatingIfNeeded: command.byteCount)
         if session.pointee.mode.contains(.subscriber) {
             return examineSubscribed(session, bytes, command, info)
         }
+        if database.pointee.pause.isOn, let step = heldByPause(session, info) { return step }
         if session.pointee.mode.contains(.transaction) {
             return enqueue(session, bytes, command, info)
         }
-        session.pointee.lastCommand = entry
-        session.pointee.commandBytes = UInt32(truncatingIfNeeded: command.byteCount)
-        if database.pointee.pause.isOn, let step = heldByPause(session, info) { return step }
         let step = dispatch(session, bytes, command, info)
         if session.pointee.mode.contains(.caching) && step != .parked && info.handling != .client
             && !session.pointee.mode.contains(.transaction)
@@ -39,19 +49,19 @@ extension Worker {
         return step
     }
 
-    func find(_ database: DatabasePointer, _ name: Bytes, _ count: Int) -> CommandTable.Entry? {
-        commands.find(name, count: count) ?? database.pointee.learned?.find(name, count: count)
-    }
-
     private mutating func refuseUnauthenticated(_ session: SessionPointer) -> Step {
         answerError(session, "NOAUTH Authentication required.")
         return .next
     }
 
     /// An error at a place where a transaction would be spoilt by it.
-    mutating func reject(_ session: SessionPointer, _ text: String) -> Step {
+    mutating func reject(_ session: SessionPointer, _ text: String) -> Step { reject(session, Array(text.utf8)) }
+
+    mutating func reject(_ session: SessionPointer, _ text: [UInt8]) -> Step {
         if session.pointee.mode.contains(.transaction) { details(session).isAborted = true }
-        answerError(session, text)
+        var writer = ReplyWriter()
+        writer.error(text)
+        answer(session, writer.bytes)
         return .next
     }
 
@@ -69,25 +79,28 @@ extension Worker {
     ) -> Step {
         let database = session.pointee.database
         switch info.handling {
-        case .key, .keys, .countedKeys, .streams, .storeOption:
-            return forwardKeyed(session, bytes, command, info)
+        case .key, .keys, .keysByShard, .sort: return forwardKeyed(session, bytes, command, info)
         case .otherDatabase:
             if session.pointee.database.pointee.slots != nil, namesOtherDatabase(bytes, command, info) {
                 return reject(session, "ERR DB index is out of range")
             }
             return forwardKeyed(session, bytes, command, info)
-        case .mget, .mset, .countOfKeys: return split(session, bytes, command, info)
+        case .mget, .mset, .countOfKeys, .sunion, .sinter, .sdiff: return split(session, bytes, command, info)
         case .anyShard: return forwardAnywhere(session, bytes, command, info)
         case .firstShard: return forward(session, toShard: 0, bytes, command, info)
-        case .allShardsOK: return fanOut(session, bytes, command, .allOK, isWrite: true)
+        case .allShardsOK, .allShardsFirst: return fanOut(session, bytes, command, .first, isWrite: info.isWrite)
+        case .allShardsAnyOK: return fanOut(session, bytes, command, .anyOK, isWrite: false)
         case .allShardsSum: return fanOut(session, bytes, command, .sum, isWrite: false)
         case .allShardsList: return fanOut(session, bytes, command, .list, isWrite: false)
-        case .allShardsAny: return fanOut(session, bytes, command, .anyValue, isWrite: false)
+        case .allShardsEvery: return fanOut(session, bytes, command, .every, isWrite: false)
         case .allShardsInfo:
             return fanOut(session, bytes, command, .info(infoFacts(database)), isWrite: false)
-        case .scan: return scan(session, bytes, command)
-        case .script, .function, .object, .memory, .xgroup, .latency, .slowlog, .pubsub:
-            return container(session, bytes, command, info)
+        case .functionStats: return fanOut(session, bytes, command, .functionStats, isWrite: false)
+        case .latencyHistogram: return fanOut(session, bytes, command, .histogram, isWrite: false)
+        case .slowlogGet: return slowlog(session, bytes, command)
+        case .randomKey: return randomKey(session)
+        case .scan: return scan(session, bytes, command, info)
+        case .namedCounts: return fanOut(session, bytes, command, .namedCounts, isWrite: false)
         case .multi:
             session.pointee.mode.insert(.transaction)
             answer(session, Array("+OK\r\n".utf8))
@@ -116,9 +129,14 @@ extension Worker {
         let database = session.pointee.database
         var index = 0
         if let slots = database.pointee.slots {
-            switch KeyExtractor.slot(bytes, command, info, hasher) {
-            case .slot(let slot): index = Int(slots[slot])
+            switch slot(session, bytes, command, info) {
+            case .slot(let slot):
+                index = Int(slots[slot])
+                if info.handling == .sort, let text = strayPatternText(bytes, command, slot) {
+                    return reject(session, text)
+                }
             case .crossSlot: return reject(session, Self.crossSlotText)
+            case .unknown: return askForKeys(session, bytes, command)
             case .none, .malformed: index = 0  // The shard finds the right words.
             }
         }
@@ -131,9 +149,28 @@ extension Worker {
     func namesOtherDatabase(_ bytes: Bytes, _ command: ScannedCommand, _ info: CommandInfo) -> Bool {
         let arguments = ArgumentCursor.all(bytes, command)
         if info.name == "swapdb" { return true }
-        if info.name == "move" { return arguments[2].integer != 0 }
+        // What is no number is the shard's to refuse.
+        if info.name == "move" { return arguments[2].integer ?? 0 != 0 }
         guard let word = arguments.dropFirst(3).firstIndex(where: { $0.isWord("db") }) else { return false }
-        return word + 1 < arguments.count && arguments[word + 1].integer != 0
+        return word + 1 < arguments.count && arguments[word + 1].integer ?? 0 != 0
+    }
+
+    /// The slot of a command's keys, from its arguments or from what a shard was asked before.
+    private func slot(
+        _ session: SessionPointer, _ bytes: Bytes, _ command: ScannedCommand, _ info: CommandInfo
+    ) -> KeyExtractor.Result {
+        if let answer = session.pointee.details?.askedKeys {
+            session.pointee.details?.askedKeys = nil
+            return answer
+        }
+        return KeyExtractor.slot(bytes, command, info, hasher)
+    }
+
+    /// SORT may look at keys of its own slot only; others would seem to be missing.
+    func strayPatternText(_ bytes: Bytes, _ command: ScannedCommand, _ slot: Int) -> String? {
+        KeyExtractor.strayPattern(ArgumentCursor.all(bytes, command), slot: slot, hasher).map { option in
+            "ERR \(option) option of SORT denied in cluster mode when keys formed by the pattern may be in different slots."
+        }
     }
 
     static let crossSlotText = "CROSSSLOT Keys in request don't hash to the same slot"
@@ -163,41 +200,6 @@ extension Worker {
         let database = session.pointee.database
         database.pointee.nextShard = (database.pointee.nextShard + 1) % database.pointee.shardCount
         return forward(session, toShard: database.pointee.nextShard, bytes, command, info)
-    }
-
-    // MARK: Unknown commands
-
-    /// Asks a shard whether it knows the command (a newer server, a module), once; the table keeps what it learns.
-    private mutating func examineUnknown(
-        _ session: SessionPointer, _ bytes: Bytes, _ command: ScannedCommand
-    ) -> Step {
-        let name = ByteSpan(start: bytes + command.nameOffset, count: command.nameCount).bytes
-        let details = details(session)
-        if details.askedName == name || name.count > 24 || name.isEmpty {
-            details.askedName = []
-            return reject(session, Self.unknownText(bytes, command))
-        }
-        details.askedName = name
-        var writer = ReplyWriter()
-        writer.array(3)
-        writer.bulk("COMMAND")
-        writer.bulk("INFO")
-        writer.bulk(name)
-        ask(session, writer.bytes, .learn)
-        park(session, untilReplied: true)
-        return .parked
-    }
-
-    /// Redis' words, with the first arguments up to 128 characters.
-    static func unknownText(_ bytes: Bytes, _ command: ScannedCommand) -> String {
-        var cursor = ArgumentCursor(bytes, command)
-        let name = cursor.next().map { ByteSpan(start: $0.start, count: min($0.count, 128)).text } ?? ""
-        var shown = ""
-        while shown.utf8.count < 128, let argument = cursor.next() {
-            let room = 128 - shown.utf8.count
-            shown += "'" + ByteSpan(start: argument.start, count: min(argument.count, room)).text + "' "
-        }
-        return "ERR unknown command '\(name)', with args beginning with: \(shown)"
     }
 
     func details(_ session: SessionPointer) -> SessionDetails {

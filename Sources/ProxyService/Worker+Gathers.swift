@@ -1,93 +1,90 @@
+import ClusterModel
 import Glibc
 import ProxyCore
 import RESP
 
 /// Requests that go to several shards, and replies that the proxy has to change.
 extension Worker {
-    /// MGET, MSET, DEL, UNLINK, EXISTS, TOUCH. Keys of one shard stay one command.
-    mutating func split(
-        _ session: SessionPointer, _ bytes: Bytes, _ command: ScannedCommand, _ info: CommandInfo
-    ) -> Step {
-        let database = session.pointee.database
-        guard let slots = database.pointee.slots else {
-            return forward(session, toShard: 0, bytes, command, info)
-        }
-        let arguments = ArgumentCursor.all(bytes, command)
-        let step = info.keyStep
-        if (arguments.count - 1) % step != 0 {
-            return reject(session, "ERR wrong number of arguments for '\(info.name)' command")
-        }
-        var owners: [UInt16] = []  // Index into `shards` for each key.
-        var shards: [Int] = []
-        var counts: [Int] = []
-        owners.reserveCapacity(arguments.count / step)
-        for index in stride(from: 1, to: arguments.count, by: step) {
-            let key = arguments[index]
-            let shard = Int(slots[hasher.slot(of: key.start, count: key.count)])
-            var position = 0
-            while position < shards.count && shards[position] != shard { position += 1 }
-            if position == shards.count {
-                shards.append(shard)
-                counts.append(0)
-            }
-            counts[position] += 1
-            owners.append(UInt16(position))
-        }
-        if shards.count == 1 { return forward(session, toShard: shards[0], bytes, command, info) }
-        for shard in shards where mustPark(session, sharedUpstream(session, shard)) { return .parked }
-        let merge: Gather.Merge =
-            switch info.handling {
-            case .mget: .elements(owners: owners)
-            case .mset: .allOK
-            default: .sum
-            }
-        let gather = makeGather(session, merge, shards.count)
-        for (position, shard) in shards.enumerated() {
-            var writer = ReplyWriter()
-            writer.array(1 + counts[position] * step)
-            writer.bulk(arguments[0])
-            for (key, owner) in owners.enumerated() where Int(owner) == position {
-                for offset in 0..<step { writer.bulk(arguments[1 + key * step + offset]) }
-            }
-            ask(gather, position, sharedUpstream(session, shard), writer.bytes, isWrite: info.isWrite)
-        }
-        return .next
-    }
-
     /// The command as it is, to every shard.
     mutating func fanOut(
         _ session: SessionPointer, _ bytes: Bytes, _ command: ScannedCommand, _ merge: Gather.Merge, isWrite: Bool
     ) -> Step {
-        let database = session.pointee.database
-        for shard in 0..<database.pointee.shardCount where mustPark(session, sharedUpstream(session, shard)) {
-            return .parked
-        }
-        let gather = makeGather(session, merge, database.pointee.shardCount)
-        let request = ByteSpan(start: bytes, count: command.byteCount).bytes
-        for shard in 0..<database.pointee.shardCount {
-            ask(gather, shard, sharedUpstream(session, shard), request, isWrite: isWrite)
+        let count = session.pointee.database.pointee.shardCount
+        if mustParkForAll(session) { return .parked }
+        let gather = makeGather(session, merge, count)
+        for shard in 0..<count {
+            ask(gather, shard, sharedUpstream(session, shard), bytes, command.byteCount, isWrite: isWrite)
         }
         return .next
     }
 
-    /// One cursor space: the shard travels in the cursor.
-    mutating func scan(_ session: SessionPointer, _ bytes: Bytes, _ command: ScannedCommand) -> Step {
+    private mutating func mustParkForAll(_ session: SessionPointer) -> Bool {
+        for shard in 0..<session.pointee.database.pointee.shardCount
+        where mustPark(session, sharedUpstream(session, shard)) { return true }
+        return false
+    }
+
+    /// A key of each shard and the shard's size, so that every key has about the same chance.
+    mutating func randomKey(_ session: SessionPointer) -> Step {
+        let count = session.pointee.database.pointee.shardCount
+        if mustParkForAll(session) { return .parked }
+        let gather = makeGather(session, .randomKey, count * 2)
+        for shard in 0..<count {
+            let upstream = sharedUpstream(session, shard)
+            ask(gather, shard, upstream, Array("*1\r\n$9\r\nRANDOMKEY\r\n".utf8), isWrite: false)
+            ask(gather, count + shard, upstream, Array("*1\r\n$6\r\nDBSIZE\r\n".utf8), isWrite: false)
+        }
+        return .next
+    }
+
+    /// Every shard gives as many as are wanted, of which the newest are kept.
+    mutating func slowlog(_ session: SessionPointer, _ bytes: Bytes, _ command: ScannedCommand) -> Step {
+        // Redis shows ten when not told; a count that is none is refused by the shards.
+        let limit = command.argumentCount > 2 ? ArgumentCursor.all(bytes, command)[2].integer ?? 0 : 10
+        return fanOut(session, bytes, command, .slowlog(limit: limit), isWrite: false)
+    }
+
+    /// One cursor space: the place among the shards travels in the cursor (``ScanPlace``).
+    mutating func scan(
+        _ session: SessionPointer, _ bytes: Bytes, _ command: ScannedCommand, _ info: CommandInfo
+    ) -> Step {
         let database = session.pointee.database
+        guard let slots = database.pointee.slots else { return forward(session, toShard: 0, bytes, command, info) }
         let arguments = ArgumentCursor.all(bytes, command)
-        guard let cursor = UInt64(arguments[1].text) else { return reject(session, "ERR invalid cursor") }
-        let place = ReplyMerger.splitCursor(cursor, shardCount: database.pointee.shardCount)
-        let upstream = sharedUpstream(session, place.shard)
+        guard let cursor = ScanPlace.parse(arguments[1].bytes) else { return reject(session, "ERR invalid cursor") }
+        let (slot, mark, inner) = ScanPlace.parts(of: cursor)
+        var shard = Int(slots[slot])
+        var place = scanPlace(database, shard, cursor: inner)
+        if place.firstSlot != slot || place.mark != mark {  // Also the start, whose mark is 0.
+            shard = Int(slots[0])
+            place = scanPlace(database, shard, cursor: 0)
+        }
+        let upstream = sharedUpstream(session, shard)
         if mustPark(session, upstream) { return .parked }
         var writer = ReplyWriter()
         writer.array(arguments.count)
         writer.bulk("SCAN")
         writer.bulk(String(place.cursor))
         for argument in arguments.dropFirst(2) { writer.bulk(argument) }
-        let gather = makeGather(
-            session, .scan(shard: place.shard, shardCount: database.pointee.shardCount), 1)
+        let gather = makeGather(session, .scan(place), 1)
         ask(gather, 0, upstream, writer.bytes, isWrite: false)
         return .next
     }
+
+    private func scanPlace(_ database: DatabasePointer, _ shard: Int, cursor: UInt64) -> ScanPlace {
+        let shards = database.pointee.table.routes.shards
+        let next = Int(shards[shard].slots.last) + 1
+        let following = database.pointee.slots.flatMap { slots -> UInt64? in
+            guard next < HashSlot.count else { return nil }
+            let mark = ScanPlace.mark(shard: shards[Int(slots[next])].shard.rawValue)
+            return ScanPlace.whole(firstSlot: next, mark: mark, cursor: 0)
+        }
+        return ScanPlace(
+            firstSlot: Int(shards[shard].slots.first), mark: ScanPlace.mark(shard: shards[shard].shard.rawValue),
+            cursor: cursor, following: following)
+    }
+
+    // MARK: Asking
 
     /// A question of the proxy's own to any shard; takes a turn in the session's order.
     mutating func ask(
@@ -107,12 +104,26 @@ extension Worker {
         _ gather: Gather, _ part: Int, _ upstream: UpstreamPointer, _ request: [UInt8], isWrite: Bool
     ) {
         sendCaching(gather.session, upstream)
-        upstream.pointee.pending.append(
-            Pending(
-                target: Unmanaged.passRetained(gather).toOpaque(), sequence: gather.sequence,
-                byteCount: request.count, part: UInt16(part), kind: .part, isWrite: isWrite))
+        expect(gather, part, upstream, byteCount: request.count, isWrite: isWrite)
         var request = request
         request.withUnsafeMutableBufferPointer { send(upstream, $0.baseAddress!, $0.count) }
+    }
+
+    mutating func ask(
+        _ gather: Gather, _ part: Int, _ upstream: UpstreamPointer, _ bytes: Bytes, _ count: Int, isWrite: Bool
+    ) {
+        expect(gather, part, upstream, byteCount: count, isWrite: isWrite)
+        send(upstream, bytes, count)
+    }
+
+    /// The entry for a request whose bytes follow.
+    mutating func expect(
+        _ gather: Gather, _ part: Int, _ upstream: UpstreamPointer, byteCount: Int, isWrite: Bool
+    ) {
+        upstream.pointee.pending.append(
+            Pending(
+                target: Unmanaged.passRetained(gather).toOpaque(), sequence: gather.sequence, byteCount: byteCount,
+                part: UInt16(part), kind: .part, isWrite: isWrite))
     }
 
     /// All parts are there.
@@ -122,25 +133,15 @@ extension Worker {
         case .learn:
             if isAlive { learn(gather.session.pointee.database, gather.parts[0]) }
             deliver(gather.session, gather.sequence, [])
+        case .keys:
+            if isAlive { learnKeys(gather.session, gather.parts[0]) }
+            deliver(gather.session, gather.sequence, [])
         case .learnVersion:
             if isAlive { gather.session.pointee.database.pointee.version = InfoMerger.version(gather.parts[0]) }
             deliver(gather.session, gather.sequence, [])
         case .settings(let order): proceed(order, gather)
         default: deliver(gather.session, gather.sequence, gather.reply(random: nextRandom()))
         }
-    }
-
-    /// Adds a command that a shard knows and this loop did not.
-    private mutating func learn(_ database: DatabasePointer, _ reply: [UInt8]) {
-        var copy = reply
-        let info = copy.withUnsafeMutableBufferPointer { buffer -> CommandInfo? in
-            var reader = ReplyReader(buffer.baseAddress!, buffer.count)
-            guard reader.number() == 1 else { return nil }
-            return CommandInfo(commandReply: &reader)
-        }
-        guard let info else { return }
-        if database.pointee.learned == nil { database.pointee.learned = CommandTable(capacity: 1024) }
-        database.pointee.learned?.insert(info)
     }
 
     func infoFacts(_ database: DatabasePointer) -> InfoFacts {

@@ -162,7 +162,7 @@ extension Worker {
         var index = 0
         var command = ScannedCommand()
         while index < count, scanCommand(bytes + index, count - index, &command) == .complete {
-            if let entry = find(database, bytes + (index + command.nameOffset), command.nameCount),
+            if case .command(let entry) = find(database, bytes + index, command),
                 case .slot(let slot) = KeyExtractor.slot(bytes + index, command, entry.pointee, hasher)
             {
                 return Int(slots[slot])

@@ -28,16 +28,16 @@ extension Worker {
         case .otherDatabase
         where session.pointee.database.pointee.slots != nil && namesOtherDatabase(bytes, command, info):
             return reject(session, "ERR DB index is out of range")
-        case .key, .keys, .otherDatabase, .countedKeys, .streams, .storeOption, .mget, .mset, .countOfKeys, .object,
-            .xgroup, .ping,
-            .echo, .time, .anyShard, .firstShard:
+        case .key, .keys, .keysByShard, .sort, .otherDatabase, .mget, .mset, .countOfKeys, .sunion, .sinter, .sdiff, .ping,
+            .echo, .time, .anyShard, .firstShard, .unwatch:
             break
-        case .allShardsOK, .allShardsSum, .allShardsList, .allShardsAny, .scan, .lastsave, .commandInfo:
+        case .allShardsOK, .allShardsSum, .allShardsList, .allShardsFirst, .allShardsEvery, .allShardsAnyOK,
+            .functionStats, .latencyHistogram, .slowlogGet, .namedCounts, .randomKey, .scan, .lastsave, .commandInfo:
             if session.pointee.database.pointee.shardCount > 1 {
                 return reject(session, "ERR \(info.name) inside MULTI is not possible on a sharded database")
             }
-        case .select, .unwatch, .allShardsInfo, .pubsub, .script, .function, .memory, .latency, .slowlog, .auth, .hello,
-            .client, .config, .role, .acl, .readonly, .subscribe, .shardSubscribe, .unsubscribe, .wait, .monitor:
+        case .select, .allShardsInfo, .auth, .hello, .client, .config, .role, .acl, .readonly, .subscribe,
+            .shardSubscribe, .unsubscribe, .wait, .monitor:
             return reject(session, "ERR \(info.name) inside MULTI is not supported by this endpoint")
         }
         return collect(session, details, bytes, command, info)
@@ -51,8 +51,13 @@ extension Worker {
             switch KeyExtractor.slot(bytes, command, info, hasher) {
             case .slot(let slot):
                 if details.slot >= 0 && details.slot != slot { return reject(session, Self.crossSlotText) }
+                if info.handling == .sort, let text = strayPatternText(bytes, command, slot) {
+                    return reject(session, text)
+                }
                 details.slot = slot
             case .crossSlot: return reject(session, Self.crossSlotText)
+            case .unknown:
+                return reject(session, "ERR \(info.name) inside MULTI is not possible on a sharded database")
             case .none, .malformed: break
             }
         }

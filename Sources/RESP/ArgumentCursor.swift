@@ -18,6 +18,13 @@
         return true
     }
 
+    /// The same for a word in upper case.
+    package func isSameWord(_ uppered: [UInt8]) -> Bool {
+        guard count == uppered.count else { return false }
+        for index in 0..<count where asciiLowered(start[index]) != asciiLowered(uppered[index]) { return false }
+        return true
+    }
+
     package func isEqual(to other: [UInt8]) -> Bool {
         guard count == other.count else { return false }
         var difference: UInt8 = 0  // Whole length always: it also compares passwords.
@@ -25,10 +32,31 @@
         return difference == 0
     }
 
-    /// A decimal that fills the span; nil for anything else.
+    package func contains(_ byte: UInt8) -> Bool {
+        for index in 0..<count where start[index] == byte { return true }
+        return false
+    }
+
+    /// A decimal that fills the span, by the rules of Redis' `string2ll`: no plus, no leading zero, no `-0`, no blanks.
     package var integer: Int? {
-        guard count > 0, count < 20 else { return nil }
-        return Int(text)
+        guard count > 0, count <= 20 else { return nil }
+        let isNegative = start[0] == Ascii.minus
+        var index = isNegative ? 1 : 0
+        guard index < count else { return nil }
+        if start[index] == Ascii.zero { return count == 1 ? 0 : nil }
+        var value = 0
+        while index < count {
+            let digit = start[index] &- Ascii.zero
+            guard digit <= 9 else { return nil }
+            let (tens, overflows) = value.multipliedReportingOverflow(by: 10)
+            let (next, overflowsToo) =
+                isNegative
+                ? tens.subtractingReportingOverflow(Int(digit)) : tens.addingReportingOverflow(Int(digit))
+            if overflows || overflowsToo { return nil }
+            value = next
+            index += 1
+        }
+        return value
     }
 }
 

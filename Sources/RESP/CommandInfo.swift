@@ -1,49 +1,47 @@
-/// What the proxy knows of one command.
+/// What the proxy knows of one command, or of one subcommand of a container (`object|encoding`).
 @usableFromInline package struct CommandInfo: Sendable {
+    /// As Redis prints it in errors: lower case, the subcommand behind a bar.
     package let name: String
     /// Arguments with the name: exactly this many, or at least `-arity`.
     @usableFromInline package let arity: Int
     /// May not be repeated when its outcome is unknown.
     package let isWrite: Bool
     package let mayBlock: Bool
-    /// Position of the first key, 0 for none; of the last one, from the end if negative; distance.
-    package let firstKey: Int
-    package let lastKey: Int
-    package let keyStep: Int
+    /// Its first argument names a subcommand, which has an entry of its own.
+    package let isContainer: Bool
+    package let keys: [KeySpecification]
     package let handling: CommandHandling
 
     /// How early the request path may let the command go: 1 for one key at argument 1, 2 for what a single shard
     /// takes whole, 3 for everything that needs a closer look.
     package let tier: UInt8
 
-    package init(
-        name: String, arity: Int, flags: String, firstKey: Int, lastKey: Int, keyStep: Int
-    ) {
+    /// - Parameter flags: `r` read-only, `w` write, `b` may block, `a` administrative.
+    package init(name: String, arity: Int, flags: String, keys: [KeySpecification], isContainer: Bool = false) {
         self.name = name
         self.arity = arity
-        self.firstKey = firstKey
-        self.lastKey = lastKey
-        self.keyStep = keyStep
+        self.isContainer = isContainer
+        self.keys = keys
         isWrite = flags.contains("w") || Self.writesBeyondItsFlags(name)
         mayBlock = flags.contains("b")
-        let handling = CommandHandling.special[name] ?? Self.handling(flags, firstKey, lastKey)
+        let handling = CommandHandling.special(name) ?? Self.handling(flags, keys)
         self.handling = handling
-        tier = mayBlock ? 3 : handling == .key ? 1 : handling.passesWholeToSingleShard ? 2 : 3
+        tier = mayBlock || isContainer ? 3 : handling == .key ? 1 : handling.passesWholeToSingleShard ? 2 : 3
     }
 
     /// What must not be repeated although redis doesn't flag it as a write.
     private static func writesBeyondItsFlags(_ name: String) -> Bool {
-        name.hasPrefix("eval") || name.hasPrefix("fcall") || name.hasSuffix("publish") || name == "xgroup"
+        name.hasPrefix("eval") || name.hasPrefix("fcall") || name.hasSuffix("publish")
     }
 
     /// What CLIENT PAUSE WRITE holds: replicas would get something of it. PFCOUNT may rewrite what it counts.
     package var mayReplicate: Bool { isWrite && !name.hasSuffix("_ro") || name == "pfcount" }
 
-    private static func handling(_ flags: String, _ firstKey: Int, _ lastKey: Int) -> CommandHandling {
+    private static func handling(_ flags: String, _ keys: [KeySpecification]) -> CommandHandling {
         if flags.contains("a") { return .notPermitted }
-        if flags.contains("m") { return .countedKeys }
-        if firstKey == 0 { return .anyShard }
-        return firstKey == 1 && lastKey == 1 ? .key : .keys
+        if keys.isEmpty { return .anyShard }
+        if keys == [.firstArgument] { return .key }
+        return keys.allSatisfy(\.isCertain) ? .keys : .keysByShard
     }
 
     @inlinable @inline(__always)
@@ -51,38 +49,43 @@
         arity >= 0 ? argumentCount == arity : argumentCount >= 0 &- arity
     }
 
-    /// Argument that holds the count of keys, for ``CommandHandling/countedKeys``.
-    package var keyCountPosition: Int {
-        switch name {
-        case "zunion", "zinter", "zdiff", "sintercard", "zintercard", "lmpop", "zmpop": 1
-        default: 2  // EVAL and its kin, FCALL, BLMPOP, BZMPOP, and the destination first: ZUNIONSTORE …
-        }
+    /// Arguments from one key to the next: 2 for MSET, which has its values between.
+    package var keyStep: Int {
+        guard case .range(_, let step, _)? = keys.first?.find else { return 1 }
+        return max(1, step)
     }
-
-    /// ZUNIONSTORE and its kin name their destination before the count.
-    package var hasDestinationKey: Bool { name.hasSuffix("store") && handling == .countedKeys }
 }
 
 extension CommandInfo {
-    /// One element of a shard's reply to `COMMAND INFO`: name, arity, flags, first, last, step, and more.
-    package init?(commandReply reader: inout ReplyReader) {
-        guard reader.type == UInt8(ascii: "*"), let count = reader.number(), count >= 6 else { return nil }
-        guard let name = reader.bulk()?.text, let arity = reader.number() else { return nil }
-        guard let flagCount = reader.number(), flagCount >= 0 else { return nil }
+    /// The elements of a shard's reply to `COMMAND INFO`, subcommands behind their container.
+    package static func all(inReply reply: ReplyValue) -> [CommandInfo] {
+        reply.elements.flatMap { one($0) }
+    }
+
+    /// - Parameter reply: Name, arity, flags, first key, last key, step, categories, tips, key specifications,
+    ///   subcommands. Servers before 7.0 end with the categories.
+    private static func one(_ reply: ReplyValue) -> [CommandInfo] {
+        let fields = reply.elements
+        guard fields.count >= 6, let name = fields[0].text, let arity = fields[1].number else { return [] }
+        let named = Set(fields[2].elements.compactMap(\.text))
         var flags = ""
-        for _ in 0..<flagCount {
-            guard let flag = reader.value() else { return nil }
-            if flag.isWord("+write\r\n") { flags += "w" }
-            if flag.isWord("+readonly\r\n") { flags += "r" }
-            if flag.isWord("+blocking\r\n") { flags += "b" }
-            if flag.isWord("+movablekeys\r\n") { flags += "m" }
-            if flag.isWord("+admin\r\n") { flags += "a" }
+        for (flag, letter) in [("write", "w"), ("readonly", "r"), ("blocking", "b"), ("admin", "a")]
+        where named.contains(flag) { flags += letter }
+        var keys: [KeySpecification] = []
+        if fields.count > 8 {
+            // What can't be read is as good as unknown.
+            let unknown = KeySpecification(begin: .unknown, find: .unknown)
+            keys = fields[8].elements.map { KeySpecification(reply: $0) ?? unknown }
+        } else if let first = fields[3].number, first > 0, let last = fields[4].number, let step = fields[5].number {
+            keys = [
+                KeySpecification(
+                    begin: .index(first), find: .range(last: last < 0 ? last : last - first, step: step, limit: 0))
+            ]
         }
-        guard let first = reader.number(), let last = reader.number(), let step = reader.number() else { return nil }
-        // Only positions are believed for a command that also has keys elsewhere: better a wrong-shard answer of the
-        // shard's own than a count read from an argument that isn't one.
-        if first > 0 { flags.removeAll { $0 == "m" } }
-        self.init(
-            name: name.lowercased(), arity: arity, flags: flags, firstKey: first, lastKey: last, keyStep: max(1, step))
+        if keys.isEmpty && named.contains("movablekeys") { keys = [KeySpecification(begin: .unknown, find: .unknown)] }
+        let subcommands = fields.count > 9 ? fields[9].elements.flatMap { one($0) } : []
+        let info = CommandInfo(
+            name: name.lowercased(), arity: arity, flags: flags, keys: keys, isContainer: !subcommands.isEmpty)
+        return [info] + subcommands
     }
 }

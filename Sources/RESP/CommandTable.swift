@@ -15,7 +15,7 @@
         @usableFromInline init() {}
     }
 
-    @usableFromInline static let maximumNameBytes = 24
+    @usableFromInline package static let maximumNameBytes = 24
     @usableFromInline let slots: UnsafeMutablePointer<Slot>
     @usableFromInline let mask: Int
     private let capacity: Int
@@ -32,15 +32,16 @@
     /// The commands of redis-server 7.0.
     package static func compiled() -> CommandTable {
         var table = CommandTable(capacity: 1024)
-        for line in commandFacts.description.split(separator: "\n") {
-            let fields = line.split(separator: " ")
-            guard fields.count == 6, let arity = Int(fields[1]), let first = Int(fields[3]),
-                let last = Int(fields[4]), let step = Int(fields[5])
-            else { preconditionFailure("malformed line in the command table: \(line)") }
+        let lines = commandFacts.description.split(separator: "\n").map { $0.split(separator: " ") }
+        let containers = Set(lines.compactMap { fields in fields[0].firstIndex(of: "|").map { fields[0][..<$0] } })
+        for fields in lines {
+            guard fields.count >= 3, let arity = Int(fields[1]) else {
+                preconditionFailure("malformed line in the command table: \(fields)")
+            }
             table.insert(
                 CommandInfo(
-                    name: String(fields[0]), arity: arity, flags: String(fields[2]), firstKey: first, lastKey: last,
-                    keyStep: step))
+                    name: String(fields[0]), arity: arity, flags: String(fields[2]),
+                    keys: fields.dropFirst(3).map(KeySpecification.init), isContainer: containers.contains(fields[0])))
         }
         return table
     }

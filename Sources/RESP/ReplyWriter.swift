@@ -15,11 +15,21 @@ package struct ReplyWriter {
     package mutating func raw(_ other: some Sequence<UInt8>) { bytes.append(contentsOf: other) }
 
     /// Line breaks would end the reply early, so they become blanks, as in Redis.
-    package mutating func error(_ text: String) {
+    package mutating func error(_ text: String) { error(Array(text.utf8)) }
+
+    package mutating func error(_ text: [UInt8]) {
         bytes.append(UInt8(ascii: "-"))
-        bytes.append(contentsOf: text.utf8.map { $0 == 10 || $0 == 13 ? 32 : $0 })
+        bytes.append(contentsOf: text.map { $0 == 10 || $0 == 13 ? 32 : $0 })
         raw("\r\n")
     }
+
+    package mutating func reserve(_ count: Int) { bytes.reserveCapacity(count) }
+
+    package mutating func raw(_ start: Bytes, _ count: Int) {
+        bytes.append(contentsOf: UnsafeBufferPointer(start: start, count: count))
+    }
+
+    package mutating func set(_ count: Int) { header(usesRESP3 ? "~" : "*", count) }
 
     package mutating func simple(_ text: StaticString) {
         raw("+")
@@ -40,9 +50,6 @@ package struct ReplyWriter {
     package mutating func map(pairs: Int) {
         if usesRESP3 { header("%", pairs) } else { array(pairs * 2) }
     }
-
-    /// A set in RESP3, an array in RESP2.
-    package mutating func set(_ count: Int) { header(usesRESP3 ? "~" : "*", count) }
 
     /// What comes without being a reply in RESP3, an array in RESP2.
     package mutating func push(_ count: Int) { header(usesRESP3 ? ">" : "*", count) }

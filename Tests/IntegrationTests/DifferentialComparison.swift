@@ -101,6 +101,9 @@ struct ReplyTree: Equatable {
         return isNull ? "null" : type + "(" + children.map(\.shape).joined(separator: " ") + ")"
     }
 
+    /// Of a bulk string.
+    var content: [UInt8] { Array(line.drop { $0 != 10 }.dropFirst().dropLast(2)) }
+
     var isError: Bool { line.first == UInt8(ascii: "-") }
 
     var number: Int? {

@@ -47,7 +47,9 @@ struct DifferentialRun {
         else { return }
         switch source.below(3) {
         case 0 where command.words.count > 2: command.words.removeLast()
-        case 1: command.words.append(source.junk())
+        case 1:
+            // It may be taken for a key; behind BLPOP's timeout, that would be one.
+            if command.words[0].first != UInt8(ascii: "B") { command.words.append(Array("{t}".utf8) + source.junk()) }
         default:
             let index = 1 + source.below(command.words.count - 1)
             if !command.keys.contains(command.words[index]) { command.words[index] = source.junk() }
@@ -131,14 +133,22 @@ struct DifferentialRun {
 
     private mutating func note(_ command: RandomCommand, _ expected: [UInt8], _ got: [UInt8]) {
         let keys = command.keys.map(printable)
-        let touching = history.suffix(400).filter { line in keys.contains { line.contains($0) } }.suffix(8)
+        let touching = history.filter { line in keys.contains { line.contains($0) } }.suffix(8)
         failures.append(
             """
             \(name), command \(commandCount): \(command.text.prefix(300))
               redis    \(printable(expected))
               endpoint \(printable(got))
+              only one \(Self.difference(expected, got))
               before   \(touching.map { String($0.prefix(160)) }.joined(separator: "\n           "))
             """)
+    }
+
+    /// Elements that only one of them has.
+    private static func difference(_ expected: [UInt8], _ got: [UInt8]) -> String {
+        let left = Set(ReplyTree(expected).children.map { printable($0.content) })
+        let right = Set(ReplyTree(got).children.map { printable($0.content) })
+        return left.symmetricDifference(right).sorted().prefix(10).joined(separator: " ")
     }
 
     private func startOver() throws {
@@ -155,13 +165,38 @@ struct DifferentialRun {
         try exchange(all)
         try plain.send(RedisConnection.encode(all[0].words))
         for key in ReplyTree(try plain.reply()).children {
-            let name = key.line.drop { $0 != 10 }.dropFirst().dropLast(2)
-            try plain.send(RedisConnection.encode([Array("TYPE".utf8), Array(name)]))
+            let name = key.content
+            try plain.send(RedisConnection.encode([Array("TYPE".utf8), name]))
             let type = String(decoding: try plain.reply().dropFirst().dropLast(2), as: UTF8.self)
             guard let (words, comparison) = Self.reading[type] else { continue }
-            let command = [Array(words[0].utf8), Array(name)] + words.dropFirst().map { Array($0.utf8) }
+            let command = [Array(words[0].utf8), name] + words.dropFirst().map { Array($0.utf8) }
             try exchange([RandomCommand(words: command, comparison: comparison)])
         }
+    }
+
+    /// Every key once in all pages together, whatever their size.
+    mutating func compareScans() throws {
+        for options in [[], ["COUNT", "3"], ["COUNT", "1000"], ["MATCH", "*s*", "COUNT", "5"], ["TYPE", "hash"]] {
+            let expected = try scan(plain, options)
+            let got = try scan(endpoint, options)
+            if expected != got {
+                failures.append("\(name), SCAN \(options): \(expected.sorted()) on redis, \(got.sorted()) on the endpoint")
+            }
+        }
+    }
+
+    private func scan(_ connection: RedisConnection, _ options: [String]) throws -> Set<String> {
+        var keys: Set<String> = []
+        var cursor = "0"
+        for _ in 0..<10_000 {
+            try connection.send(RedisConnection.encode(["SCAN", cursor] + options))
+            let page = ReplyTree(try connection.reply())
+            guard page.children.count == 2 else { throw Violation("SCAN \(cursor): \(printable(page.line))") }
+            for key in page.children[1].children { keys.insert(printable(key.content)) }
+            cursor = printable(page.children[0].content)
+            if cursor == "0" { return keys }
+        }
+        throw Violation("SCAN never ended")
     }
 
     private static let reading: [String: ([String], ReplyComparison)] = [

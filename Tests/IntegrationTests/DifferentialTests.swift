@@ -36,6 +36,7 @@ import TestSupport
             try run.runBatch()
             if run.commandCount >= nextCheck {
                 try run.compareContents()
+                try run.compareScans()
                 nextCheck += wanted / 4
             }
         }

@@ -13,6 +13,10 @@ import Testing
         (["GEORADIUS", "g", "1", "2", "3", "m", "STOREDIST", "d"], [1, 7]),
         (["BLPOP", "a", "b", "0"], [1, 2]), (["BITOP", "AND", "d", "a", "b"], [2, 3, 4]),
         (["MSETNX", "a", "1", "b", "2"], [1, 3]),
+        (["SORT", "a", "GET", "STORE", "LIMIT", "0", "store", "STORE", "d"], [1, 8]),
+        (["XREADGROUP", "GROUP", "streams", "c", "STREAMS", "a", ">"], [5]),
+        (["GEORADIUSBYMEMBER", "g", "STORE", "1", "km", "STORE", "d"], [1, 6]), (["OBJECT", "ENCODING", "a"], [2]),
+        (["MEMORY", "USAGE", "a", "SAMPLES", "0"], [2]), (["XGROUP", "CREATE", "a", "g", "$"], [2]),
         (["RENAME", "a", "b"], [1, 2]), (["GET", "a"], [1]), (["PING"], []),
     ])
     func keys(words: [String], expected: [Int]) {
@@ -20,7 +24,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ["EVAL", "x", "9", "a"], ["EVAL", "x", "-1"], ["ZUNION", "a", "b"], ["XREAD", "STREAMS", "a", "b", "0"],
+        ["EVAL", "x", "9", "a"], ["EVAL", "x", "-1"], ["ZUNION", "a", "b"], ["ZUNION", "+1", "b"],
+        ["EVAL", "x", "99999999999999999999", "a"], ["EVAL", "x", "9223372036854775807", "a"],
     ])
     func contradictions(words: [String]) {
         #expect(indexes(words) == nil)
@@ -36,9 +41,16 @@ import Testing
         return bytes.withUnsafeMutableBufferPointer { buffer -> [Int]? in
             var command = ScannedCommand()
             guard scanCommand(buffer.baseAddress!, buffer.count, &command) == .complete,
-                let info = table.find(buffer.baseAddress! + command.nameOffset, count: command.nameCount)
+                var info = table.find(buffer.baseAddress! + command.nameOffset, count: command.nameCount)
             else { return [-1] }
-            return KeyExtractor.keyIndexes(buffer.baseAddress!, command, info.pointee)
+            if info.pointee.isContainer {
+                var name = Array("\(words[0])|\(words[1])".utf8) + [UInt8](repeating: 0, count: scanSlackBytes)
+                let count = name.count - scanSlackBytes
+                guard let found = name.withUnsafeMutableBufferPointer({ table.find($0.baseAddress!, count: count) })
+                else { return [-1] }
+                info = found
+            }
+            return KeyExtractor.keyIndexes(ArgumentCursor.all(buffer.baseAddress!, command), info.pointee)
         }
     }
 }

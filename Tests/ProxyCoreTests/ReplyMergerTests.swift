@@ -3,7 +3,7 @@ import Testing
 
 @Suite struct ReplyMergerTests {
     private func merge(_ parts: [String], _ merge: Gather.Merge) -> String {
-        String(decoding: ReplyMerger.merge(parts.map { Array($0.utf8) }, merge, random: 1), as: UTF8.self)
+        String(decoding: ReplyMerger.merge(parts.map { Array($0.utf8) }, merge, random: 1, usesRESP3: false), as: UTF8.self)
     }
 
     @Test func elementsGoBackToTheirPlaces() {
@@ -17,22 +17,71 @@ import Testing
         #expect(merge(["*1\r\n$1\r\na\r\n", "*0\r\n", "*2\r\n+b\r\n+c\r\n"], .list) == "*3\r\n$1\r\na\r\n+b\r\n+c\r\n")
         #expect(merge([":1\r\n", "-LOADING x\r\n"], .sum) == "-LOADING x\r\n")
         #expect(merge(["*2\r\n:1\r\n:1\r\n", "*2\r\n:1\r\n:0\r\n"], .every) == "*2\r\n:1\r\n:0\r\n")
-        #expect(merge(["$-1\r\n", "$1\r\nk\r\n"], .anyValue) == "$1\r\nk\r\n")
-        #expect(merge(["_\r\n", "$1\r\nk\r\n"], .anyValue) == "$1\r\nk\r\n")
+        #expect(merge(["$-1\r\n", "$1\r\nk\r\n", ":0\r\n", ":1\r\n"], .randomKey) == "$1\r\nk\r\n")
+        #expect(merge(["_\r\n", "$1\r\nk\r\n", ":0\r\n", ":0\r\n"], .randomKey) == "$1\r\nk\r\n")
+        #expect(merge(["$-1\r\n", "$-1\r\n", ":0\r\n", ":0\r\n"], .randomKey) == "$-1\r\n")
+        #expect(merge(["-NOTBUSY x\r\n", "+OK\r\n"], .anyOK) == "+OK\r\n")
+        #expect(merge(["-NOTBUSY x\r\n", "-UNKILLABLE y\r\n"], .anyOK) == "-UNKILLABLE y\r\n")
         #expect(
             merge(["*2\r\n$1\r\na\r\n_\r\n", "*1\r\n_\r\n"], .elements(owners: [0, 1, 0]))
                 == "*3\r\n$1\r\na\r\n_\r\n_\r\n")
     }
 
+    /// Random keys are as frequent as their shards are large.
+    @Test func randomKeysAreFair() {
+        let parts = ["$1\r\na\r\n", "$1\r\nb\r\n", ":10\r\n", ":30\r\n"].map { Array($0.utf8) }
+        var counts: [[UInt8]: Int] = [:]
+        for random in 0..<40 as Range<UInt64> {
+            counts[ReplyMerger.merge(parts, .randomKey, random: random, usesRESP3: false), default: 0] += 1
+        }
+        #expect(counts[parts[0]] == 10)
+        #expect(counts[parts[1]] == 30)
+    }
+
+    @Test func setsAreJoined() {
+        let parts = ["*3\r\n$1\r\na\r\n$1\r\nb\r\n$0\r\n\r\n", "*2\r\n$1\r\nb\r\n$1\r\nc\r\n"]
+        #expect(merge(parts, .union) == "*4\r\n$1\r\na\r\n$1\r\nb\r\n$0\r\n\r\n$1\r\nc\r\n")
+        #expect(merge(parts, .intersection) == "*1\r\n$1\r\nb\r\n")
+        #expect(merge(parts, .difference) == "*2\r\n$1\r\na\r\n$0\r\n\r\n")
+        #expect(merge(["*0\r\n", ":1\r\n"], .union).hasPrefix("-ERR a shard answered"))
+        let wrong = "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n"
+        #expect(merge([parts[0], wrong], .difference) == wrong)
+    }
+
+    @Test func slowCommandsComeNewestFirst() {
+        func entry(_ number: Int, _ time: Int) -> String { "*3\r\n:\(number)\r\n:\(time)\r\n:5\r\n" }
+        let parts = ["*2\r\n\(entry(7, 300))\(entry(6, 100))", "*1\r\n\(entry(1, 200))"]
+        #expect(merge(parts, .slowlog(limit: 2)) == "*2\r\n\(entry(7, 300))\(entry(1, 200))")
+        #expect(merge(parts, .slowlog(limit: -1)) == "*3\r\n\(entry(7, 300))\(entry(1, 200))\(entry(6, 100))")
+    }
+
+    @Test func histogramsAddUp() {
+        func part(_ calls: Int, _ buckets: [Int]) -> String {
+            "*2\r\n$3\r\nget\r\n*4\r\n$5\r\ncalls\r\n:\(calls)\r\n$14\r\nhistogram_usec\r\n*\(buckets.count)\r\n"
+                + buckets.map { ":\($0)\r\n" }.joined()
+        }
+        #expect(merge([part(3, [1, 2, 4, 3]), part(5, [2, 5])], .histogram) == part(8, [1, 2, 2, 7, 4, 8]))
+        #expect(merge([part(3, [1, 3]), "*0\r\n"], .histogram) == part(3, [1, 3]))
+        #expect(merge([":1\r\n", "*0\r\n"], .histogram).hasPrefix("-ERR a shard answered"))
+    }
+
+    /// Three shards of even slots, each with two pages.
     @Test func cursorsCoverEveryShardAndEnd() {
         var cursor: UInt64 = 0
         var visited: [Int] = []
-        // Shards that answer 7, then 0.
         repeat {
-            let place = ReplyMerger.splitCursor(cursor, shardCount: 3)
-            visited.append(place.shard)
-            let answer = place.cursor == 0 ? "7" : "0"
-            let reply = merge(["*2\r\n$1\r\n\(answer)\r\n*0\r\n"], .scan(shard: place.shard, shardCount: 3))
+            let (slot, mark, inner) = ScanPlace.parts(of: cursor)
+            let shard = slot / 5462
+            let isOurs = mark == ScanPlace.mark(shard: shard + 1)
+            #expect(isOurs || cursor == 0)
+            visited.append(shard)
+            let following = shard == 2
+                ? nil
+                : ScanPlace.whole(
+                    firstSlot: (shard + 1) * 5462, mark: ScanPlace.mark(shard: shard + 2), cursor: 0)
+            let place = ScanPlace(
+                firstSlot: shard * 5462, mark: ScanPlace.mark(shard: shard + 1), cursor: inner, following: following)
+            let reply = merge(["*2\r\n$1\r\n\(inner == 0 ? "7" : "0")\r\n*0\r\n"], .scan(place))
             #expect(reply.hasSuffix("*0\r\n"))
             cursor = UInt64(reply.split(separator: "\r\n")[2]) ?? 99
         } while cursor != 0 && visited.count < 10
@@ -66,6 +115,14 @@ import Testing
                     "# Errorstats", "errorstat_ERR:count=3", "", "# Latencystats",
                     "latency_percentiles_usec_get:p50=2.007,p99=9.023", "", "",
                 ].joined(separator: "\r\n")))
+    }
+
+    @Test(arguments: [
+        ("0", 0), ("", 0), ("17", 17), ("+5", 5), ("-1", UInt64.max), ("18446744073709551615", UInt64.max),
+        ("18446744073709551616", nil), ("abc", nil), (" 1", nil), ("1 ", nil), ("-", nil), ("0x10", nil),
+    ])
+    func cursorsAreReadAsRedisDoes(text: String, expected: UInt64?) {
+        #expect(ScanPlace.parse(Array(text.utf8)) == expected)
     }
 
     @Test func infoIsOfTheWholeDatabase() {
