@@ -121,6 +121,7 @@ let package = Package(
             "CLinux",
         ]),
 
+        library("ProxyFuzz", ["ProxyCore", "RESP", "Primitives"]),
         library("TestSupport", [
             "ClusterStore", "EtcdStore", "HTTPTransport", "TLS", "Primitives", logging,
         ] + nio),
@@ -140,6 +141,7 @@ let package = Package(
         program("bench", [
             "ProxyControl", "Reactor", "LocalSocket", "CLinux", "ClusterModel", "NodeLayout", "Primitives",
         ]),
+        program("tarn-fuzz", ["ProxyFuzz", "Primitives"]),
         program("dev", []),
         tests("ClusterStoreTests", ["ClusterStore", "TestSupport"], linked: sharedTLS),
         tests("IntegrationTests", [
@@ -169,6 +171,7 @@ let package = Package(
         tests("RESPTests", ["RESP"]),
         tests("ReactorTests", ["Reactor"]),
         tests("ProxyCoreTests", ["ProxyCore", "RESP"]),
+        tests("ProxyFuzzTests", ["ProxyFuzz"]),
         tests("ClusterModelTests", ["ClusterModel", "Primitives"]),
         tests("AccessControlTests", ["AccessControl", "Primitives"]),
         tests("ManagementAPITests", ["ManagementAPI", "AccessControl", "ClusterModel", "Primitives"]),

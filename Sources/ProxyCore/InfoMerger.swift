@@ -134,7 +134,7 @@ package enum InfoMerger {
     private static func human(_ bytes: Int) -> String {
         if bytes < 1024 { return "\(bytes)B" }
         for (shift, unit) in [(30, "G"), (20, "M"), (10, "K")] where bytes >= 1 << shift {
-            let hundredths = (bytes * 100 + (1 << (shift - 1))) >> shift
+            let hundredths = (bytes &* 100 &+ (1 << (shift - 1))) >> shift
             let rest = hundredths % 100
             return "\(hundredths / 100).\(rest < 10 ? "0" : "")\(rest)\(unit)"
         }

@@ -17,7 +17,7 @@ package enum KeyExtractor {
     package static func slot(
         _ bytes: Bytes, _ command: ScannedCommand, _ info: CommandInfo, _ hasher: SlotHasher
     ) -> Result {
-        if info.keys.isEmpty { return .none }
+        if info.keys.isEmpty && info.handling != .sort { return .none }
         if info.handling == .keysByShard { return .unknown }
         let arguments = ArgumentCursor.all(bytes, command)
         guard let keys = keyIndexes(arguments, info) else { return .malformed }
@@ -31,18 +31,22 @@ package enum KeyExtractor {
         return slot < 0 ? .none : .slot(slot)
     }
 
-    /// Positions of the keys among the arguments; nil when the arguments contradict themselves.
+    /// Positions of the keys among the arguments; nil when the arguments contradict themselves and name none.
+    ///
+    /// What contradicts itself behind a key goes where that key is: the shard finds the right words, or finds it right
+    /// (PFMERGE takes a destination alone, though its specification wants sources).
     package static func keyIndexes(_ arguments: [ByteSpan], _ info: CommandInfo) -> [Int]? {
         if info.handling == .sort { return sortKeys(arguments) }
         var keys: [Int] = []
+        var isWhole = true
         for specification in info.keys {
             switch specification.keys(arguments) {
             case .none: break
             case .keys(let found): keys.append(contentsOf: found)
-            case .invalid: return nil
+            case .invalid: isWhole = false
             }
         }
-        return keys
+        return keys.isEmpty && !isWhole ? nil : keys
     }
 
     /// SORT: the list, and what follows STORE. The options before it take arguments of their own, so that a pattern

@@ -43,8 +43,8 @@ package enum ReplyMerger {
         var positions: [Int] = []
         positions.reserveCapacity(parts.count)
         for part in parts {
-            guard part.first == UInt8(ascii: "*"), let line = part.firstIndex(of: 10) else { return malformed }
-            positions.append(joined.count + line + 1)
+            guard let head = head(part) else { return malformed }
+            positions.append(joined.count + head.byteCount)
             joined.append(contentsOf: part)
         }
         var ends: [Int] = []
@@ -76,14 +76,28 @@ package enum ReplyMerger {
     }
 
     private static func list(_ parts: [[UInt8]]) -> [UInt8] {
+        var total = 0
+        var byteCounts: [Int] = []
+        for part in parts {
+            guard let head = head(part) else { return malformed }
+            total += head.count
+            byteCounts.append(head.byteCount)
+        }
         var writer = ReplyWriter()
         writer.reserve(parts.reduce(16) { $0 + $1.count })
-        writer.array(parts.reduce(0) { total, part in total &+ max(0, read(part) { $0.number() } ?? 0) })
-        for part in parts {
-            guard part.first == UInt8(ascii: "*"), let line = part.firstIndex(of: 10) else { return malformed }
-            writer.raw(part[(line + 1)...])
-        }
+        writer.array(total)
+        for (part, byteCount) in zip(parts, byteCounts) { writer.raw(part[byteCount...]) }
         return writer.bytes
+    }
+
+    /// Of an array: how many elements, and where the first one begins. A null is no array.
+    private static func head(_ part: [UInt8]) -> (count: Int, byteCount: Int)? {
+        read(part) { reader in
+            guard reader.type == UInt8(ascii: "*"), let count = reader.number(), count >= 0, count <= part.count else {
+                return nil
+            }
+            return (count, reader.index)
+        }
     }
 
     /// First the keys, then the sizes: a shard of twice the keys is chosen twice as often. Sizes and keys are of
@@ -136,11 +150,19 @@ package enum ReplyMerger {
         var counts: [Int] = []
         for (index, part) in parts.enumerated() {
             let pairs = read(part) { reader -> [(name: [UInt8], count: Int)] in
-                let count = max(0, reader.number() ?? 0) / 2
-                return (0..<count).map { _ in (reader.bulk()?.bytes ?? [], reader.number() ?? 0) }
+                var pairs: [(name: [UInt8], count: Int)] = []
+                _ = reader.number()
+                while !reader.isAtEnd, let name = reader.bulk()?.bytes, let count = reader.number() {
+                    pairs.append((name, count))
+                }
+                return pairs
             }
-            if index == 0 { names = pairs.map(\.name) }
-            counts = index == 0 ? pairs.map(\.count) : zip(counts, pairs).map { $0 + $1.count }
+            if index == 0 {
+                names = pairs.map(\.name)
+                counts = pairs.map(\.count)
+            }
+            guard pairs.count == names.count else { return malformed }
+            if index > 0 { counts = zip(counts, pairs).map { $0 &+ $1.count } }
         }
         var writer = ReplyWriter()
         writer.array(names.count * 2)

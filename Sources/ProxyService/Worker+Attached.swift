@@ -144,7 +144,7 @@ extension Worker {
         while !upstream.pointee.rest.isEmpty {
             let bytes = upstream.pointee.rest.first
             let length = replyLength(bytes, upstream.pointee.rest.count)
-            if length == 0 { return }
+            if length <= 0 { return length < 0 ? lose(upstream) : () }
             if !upstream.pointee.pending.isEmpty {
                 special(upstream, upstream.pointee.pending.removeFirst(), bytes, length, isLast: true)
             } else if let session = upstream.pointee.owner {

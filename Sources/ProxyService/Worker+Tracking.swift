@@ -126,8 +126,8 @@ extension Worker {
         let length = replyLength(bytes, count)
         if length > 0 {
             if let owner = upstream.pointee.owner { takeOwnPush(owner, bytes, length) }
-        } else if count > Self.pushLimit {
-            lose(upstream)  // A monstrous key: "forget everything" is shorter.
+        } else if length < 0 || count > Self.pushLimit {
+            lose(upstream)  // Nonsense; or a monstrous key: "forget everything" is shorter.
             return nil
         }
         return upstream.pointee.isDead ? nil : length

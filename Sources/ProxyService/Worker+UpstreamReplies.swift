@@ -33,7 +33,7 @@ extension Worker {
             let filled = kept &+ received
             arenaUsed &+= filled
             let used = takeReplies(upstream, buffer, filled)
-            if upstream.pointee.isDead { return }
+            if upstream.pointee.isDead || upstream.pointee.descriptor < 0 { return }
             unanswered = max(unanswered, upstream.pointee.pending.count)
             if used < filled { pool.append(&upstream.pointee.rest, buffer + used, filled &- used) }
             if received < wanted && upstream.pointee.tls == nil { break }
@@ -58,7 +58,8 @@ extension Worker {
                 continue
             }
             let length = replyLength(bytes + index, count &- index)
-            if length == 0 {
+            if length <= 0 {
+                if length < 0 { return loseMalformed(upstream, count) }
                 if count &- index < BufferPool.chunkBytes { break }
                 upstream.pointee.streamed = upstream.pointee.pending.removeFirst()
                 answered &+= Int(upstream.pointee.streamed.byteCount)
@@ -104,16 +105,26 @@ extension Worker {
     private mutating func continueReply(_ upstream: UpstreamPointer, _ bytes: Bytes, _ count: Int) -> Int {
         let step = upstream.pointee.progress.advance(bytes, count)
         let pending = upstream.pointee.streamed
-        if step.isComplete { upstream.pointee.isStreamingReply = false }
-        if step.taken == 0 && !step.isComplete { return 0 }
+        if step.outcome == .malformed { return loseMalformed(upstream, count) }
+        let isComplete = step.outcome == .complete
+        if isComplete { upstream.pointee.isStreamingReply = false }
+        if step.taken == 0 && !isComplete { return 0 }
         if pending.kind == .session {
             deliverPiece(
                 pending.target.unsafelyUnwrapped.assumingMemoryBound(to: Session.self), pending.sequence, bytes,
-                step.taken, isLast: step.isComplete)
+                step.taken, isLast: isComplete)
         } else {
-            special(upstream, pending, bytes, step.taken, isLast: step.isComplete)
+            special(upstream, pending, bytes, step.taken, isLast: isComplete)
         }
         return step.taken
+    }
+
+    /// What a shard sent can't be a reply: whose bytes follow is not known any more.
+    @inline(never)
+    private mutating func loseMalformed(_ upstream: UpstreamPointer, _ count: Int) -> Int {
+        log("shard \(upstream.pointee.shard.pointee.identifier) sent what is no reply")
+        lose(upstream)
+        return count
     }
 
     /// Replies that no client gets as they are.

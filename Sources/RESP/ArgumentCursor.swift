@@ -74,8 +74,9 @@ package struct ArgumentCursor {
         base = bytes
         remaining = command.argumentCount
         index = 1
-        while base[index] != Ascii.lineFeed { index += 1 }
-        index += 1
+        // As the scanner has it: two bytes end a line, of which only the first is looked at.
+        while base[index] != Ascii.carriageReturn { index += 1 }
+        index += 2
     }
 
     package mutating func next() -> ByteSpan? {

@@ -76,11 +76,10 @@ extension CommandInfo {
             // What can't be read is as good as unknown.
             let unknown = KeySpecification(begin: .unknown, find: .unknown)
             keys = fields[8].elements.map { KeySpecification(reply: $0) ?? unknown }
-        } else if let first = fields[3].number, first > 0, let last = fields[4].number, let step = fields[5].number {
-            keys = [
-                KeySpecification(
-                    begin: .index(first), find: .range(last: last < 0 ? last : last - first, step: step, limit: 0))
-            ]
+        } else if let first = fields[3].number, let last = fields[4].number, let step = fields[5].number,
+            let specification = KeySpecification(first: first, last: last, step: step)
+        {
+            keys = [specification]
         }
         if keys.isEmpty && named.contains("movablekeys") { keys = [KeySpecification(begin: .unknown, find: .unknown)] }
         let subcommands = fields.count > 9 ? fields[9].elements.flatMap { one($0) } : []

@@ -50,7 +50,7 @@ package struct CommandProgress {
     /// Length of the head `*<count>\r\n` of a command that ``scanCommand(_:_:_:)`` found to be partial.
     package static func headBytes(_ bytes: Bytes, _ count: Int) -> Int {
         var index = 0
-        while index < count && bytes[index] != Ascii.lineFeed { index += 1 }
-        return index + 1
+        while index < count && bytes[index] != Ascii.carriageReturn { index += 1 }
+        return index + 2
     }
 }

@@ -105,6 +105,9 @@
         return Int(truncatingIfNeeded: mixed >> 40)
     }
 
+    /// All of them, in no order.
+    package var entries: [CommandInfo] { (0..<capacity).compactMap { slots[$0].entry?.pointee } }
+
     package func deallocate() {
         for index in 0..<capacity {
             guard let entry = slots[index].entry else { continue }

@@ -134,6 +134,18 @@ extension KeySpecification {
             : isCounted ? .counted(countOffset: 0, first: 1, step: 1) : .range(last: last, step: step, limit: limit)
     }
 
+    /// Places beyond this are nonsense; sums of what is below can't overflow.
+    private static let limit = 1 << 20
+
+    /// First key, last key and step, as servers before 7.0 have them; nil for no keys.
+    init?(first: Int, last: Int, step: Int) {
+        guard (1...Self.limit).contains(first), (-Self.limit...Self.limit).contains(last),
+            (1...Self.limit).contains(step)
+        else { return nil }
+        begin = .index(first)
+        find = .range(last: last < 0 ? last : last - first, step: step, limit: 0)
+    }
+
     /// One element of the key specifications in a shard's reply to `COMMAND INFO`: a map, flat in RESP2.
     init?(reply: ReplyValue) {
         guard let search = reply["begin_search"], let finder = reply["find_keys"] else { return nil }
@@ -145,12 +157,12 @@ extension KeySpecification {
         guard let details = reply["spec"] else { return .unknown }
         switch reply["type"]?.text {
         case "index":
-            guard let index = details["index"]?.number else { return .unknown }
+            guard let index = details["index"]?.number, (1...Self.limit).contains(index) else { return .unknown }
             return .index(index)
         case "keyword":
-            guard let word = details["keyword"]?.text, let from = details["startfrom"]?.number, from != 0 else {
-                return .unknown
-            }
+            guard let word = details["keyword"]?.text, let from = details["startfrom"]?.number,
+                from != 0, (-Self.limit...Self.limit).contains(from)
+            else { return .unknown }
             return .keyword(Array(word.uppercased().utf8), from: from)
         default: return .unknown
         }
@@ -161,12 +173,14 @@ extension KeySpecification {
         switch reply["type"]?.text {
         case "range":
             guard let last = details["lastkey"]?.number, let step = details["keystep"]?.number,
-                let limit = details["limit"]?.number
+                let limit = details["limit"]?.number, (-Self.limit...Self.limit).contains(last),
+                (1...Self.limit).contains(step), (0...Self.limit).contains(limit)
             else { return .unknown }
             return .range(last: last, step: step, limit: limit)
         case "keynum":
             guard let offset = details["keynumidx"]?.number, let first = details["firstkey"]?.number,
-                let step = details["keystep"]?.number, offset >= 0
+                let step = details["keystep"]?.number, (0...Self.limit).contains(offset),
+                (0...Self.limit).contains(first), (1...Self.limit).contains(step)
             else { return .unknown }
             return .counted(countOffset: offset, first: first, step: step)
         default: return .unknown

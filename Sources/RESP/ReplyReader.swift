@@ -2,7 +2,8 @@
 package struct ReplyReader {
     private let base: Bytes
     private let count: Int
-    private var index = 0
+    /// How far it has come.
+    package private(set) var index = 0
 
     package init(_ bytes: Bytes, _ count: Int) {
         base = bytes

@@ -1,6 +1,7 @@
-/// Length of the whole reply that starts at `bytes[0]`, or 0 when it is not all there.
+/// Length of the whole reply that starts at `bytes[0]`, or 0 when it is not all there, or -1 when it can't be a reply.
 ///
-/// RESP2 and RESP3. The peer is a redis-server, so lengths are believed; a bound on what is kept is the caller's.
+/// RESP2 and RESP3. A bound on what is kept is the caller's; here a length is only refused where the sums could
+/// overflow, so that a shard gone mad costs its connection and nothing else.
 @inlinable @inline(__always)
 package func replyLength(_ bytes: Bytes, _ count: Int) -> Int {
     var pending = 1
@@ -11,43 +12,61 @@ package func replyLength(_ bytes: Bytes, _ count: Int) -> Int {
         index &+= 1
         pending &-= 1
         if type == Ascii.dollar || ReplyProgress.hasLength(type) {
-            var isNegative = false
             var length = 0
-            while true {
-                if index >= count { return 0 }
-                let digit = bytes[index] &- Ascii.zero
-                if digit > 9 {
-                    if bytes[index] == Ascii.carriageReturn { break }
-                    isNegative = true
+            let scan = scanReplyLength(bytes, count, &index, &length)
+            if scan != .complete { return scan == .partial ? 0 : -1 }
+            if length >= 0 {
+                if ReplyProgress.isBulk(type) {
+                    index &+= length &+ 2
                 } else {
-                    length = length &* 10 &+ Int(digit)
+                    pending &+= ReplyProgress.children(type, length)
+                    if pending > maximumReplyLength { return -1 }
                 }
-                index &+= 1
-            }
-            index &+= 2
-            if isNegative {
-                if index > count { return 0 }
-            } else if ReplyProgress.isBulk(type) {
-                index &+= length &+ 2
-            } else {
-                pending &+= ReplyProgress.children(type, length)
             }
             if index > count { return 0 }
         } else {
             while true {
                 if index >= count { return 0 }
-                if bytes[index] == Ascii.carriageReturn { break }
+                if bytes[index] == Ascii.lineFeed { break }
                 index &+= 1
             }
-            index &+= 2
-            if index > count { return 0 }
+            index &+= 1
         }
     }
     return index
 }
 
+/// Bytes of a bulk, elements of an aggregate: more than any server has, and far from where sums of it overflow.
+@usableFromInline let maximumReplyLength = 1 << 40
+
+/// A length and its CRLF. What is no digit makes it negative, which stands for null; servers send `-1` only.
+@inlinable @inline(__always)
+func scanReplyLength(_ bytes: Bytes, _ count: Int, _ index: inout Int, _ value: inout Int) -> LengthScan {
+    var at = index
+    var isNegative = false
+    var length = 0
+    while true {
+        if at >= count { return .partial }
+        let digit = bytes[at] &- Ascii.zero
+        if digit > 9 {
+            if bytes[at] == Ascii.carriageReturn { break }
+            isNegative = true
+        } else {
+            length = length &* 10 &+ Int(digit)
+            if length > maximumReplyLength { return .invalid }
+        }
+        at &+= 1
+    }
+    if at &+ 2 > count { return .partial }
+    index = at &+ 2
+    value = isNegative ? -1 : length
+    return .complete
+}
+
 /// How far a long reply has come, so that it can be passed on while it arrives.
 @usableFromInline package struct ReplyProgress {
+    package enum Outcome { case needsMore, complete, malformed }
+
     /// Values that have still to start.
     private var pending = 1
     /// Bytes of the current bulk still to come, CRLF included.
@@ -57,53 +76,50 @@ package func replyLength(_ bytes: Bytes, _ count: Int) -> Int {
 
     package init() {}
 
-    /// Takes whatever belongs to the reply and is not half a length header.
-    package mutating func advance(_ bytes: Bytes, _ count: Int) -> (taken: Int, isComplete: Bool) {
+    /// Takes whatever belongs to the reply and is not half a length header. After ``Outcome/malformed`` the state is of
+    /// no use.
+    package mutating func advance(_ bytes: Bytes, _ count: Int) -> (taken: Int, outcome: Outcome) {
         var index = 0
         while true {
             if bulkLeft > 0 {
                 let step = min(bulkLeft, count - index)
                 bulkLeft -= step
                 index += step
-                if bulkLeft > 0 { return (index, false) }
+                if bulkLeft > 0 { return (index, .needsMore) }
             }
             if isInLine {
                 while index < count && bytes[index] != Ascii.lineFeed { index += 1 }
-                if index >= count { return (index, false) }
+                if index >= count { return (index, .needsMore) }
                 index += 1
                 isInLine = false
             }
-            if pending == 0 { return (index, true) }
-            if index >= count { return (index, false) }
+            if pending == 0 { return (index, .complete) }
+            if index >= count { return (index, .needsMore) }
             let type = bytes[index]
             guard Self.hasLength(type) else {
                 pending -= 1
+                index += 1
                 isInLine = true
                 continue
             }
-            guard let (length, end) = Self.header(bytes, count, index + 1) else { return (index, false) }
+            var at = index + 1
+            var length = 0
+            switch scanReplyLength(bytes, count, &at, &length) {
+            case .partial: return (index, .needsMore)
+            case .invalid: return (index, .malformed)
+            case .complete: break
+            }
             pending -= 1
-            index = end
+            index = at
             if length >= 0 {
-                if Self.isBulk(type) { bulkLeft = length + 2 } else { pending += Self.children(type, length) }
+                if Self.isBulk(type) {
+                    bulkLeft = length + 2
+                } else {
+                    pending += Self.children(type, length)
+                    if pending > maximumReplyLength { return (index, .malformed) }
+                }
             }
         }
-    }
-
-    private static func header(_ bytes: Bytes, _ count: Int, _ start: Int) -> (length: Int, end: Int)? {
-        var index = start
-        var length = 0
-        var isNegative = false
-        while index < count && bytes[index] != Ascii.carriageReturn {
-            if bytes[index] == Ascii.minus {
-                isNegative = true
-            } else {
-                length = length &* 10 &+ Int(bytes[index] &- Ascii.zero)
-            }
-            index += 1
-        }
-        guard index + 2 <= count else { return nil }
-        return (isNegative ? -1 : length, index + 2)
     }
 
     /// `$ ! =` and `* ~ > % |`.

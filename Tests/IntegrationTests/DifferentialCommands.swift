@@ -39,7 +39,7 @@ enum DifferentialCommands {
         "LPOS $l $v [ RANK $index | COUNT $n | MAXLEN $n ]", "LMOVE $l $l ( LEFT | RIGHT ) ( LEFT | RIGHT )",
         "RPOPLPUSH $l $l", "LMPOP #l ( LEFT | RIGHT ) [ COUNT $n ]", "BLPOP { $l } 0.001", "BRPOP { $l } 0.001",
         "BLMOVE $l $l LEFT RIGHT 0.001", "BRPOPLPUSH $l $l 0.001", "BLMPOP 0.001 #l LEFT",
-        "SORT $l [ ALPHA | DESC | LIMIT $n $n ]", "SORT $l ALPHA STORE $l", "SORT_RO $l ALPHA", "SORT $l BY nosort GET #",
+        "SORT $l [ ALPHA | DESC | LIMIT $n $n ]", "SORT $l ALPHA STORE $l", "SORT_RO $l ALPHA", "~ SORT $l BY nosort GET #",
     ]
 
     private static let sets = [

@@ -43,18 +43,21 @@ struct DifferentialRun {
     /// the rules for slots decide.
     private mutating func spoil(_ command: inout RandomCommand) {
         guard Set(command.keys.map(testSlot)).count <= 1, !command.keys.isEmpty,
-            command.keys.allSatisfy({ $0.starts(with: "{t}".utf8) })
+            command.keys.allSatisfy({ $0.starts(with: "{t}".utf8) }), !Self.unspoilt.contains(command.words[0])
         else { return }
         switch source.below(3) {
         case 0 where command.words.count > 2: command.words.removeLast()
-        case 1:
-            // It may be taken for a key; behind BLPOP's timeout, that would be one.
-            if command.words[0].first != UInt8(ascii: "B") { command.words.append(Array("{t}".utf8) + source.junk()) }
+        case 1: command.words.append(Array("{t}".utf8) + source.junk())  // It may be taken for a key.
         default:
             let index = 1 + source.below(command.words.count - 1)
             if !command.keys.contains(command.words[index]) { command.words[index] = source.junk() }
         }
     }
+
+    /// They would wait for ever, or take something at random.
+    private static let unspoilt = Set(
+        ["BLPOP", "BRPOP", "BLMOVE", "BRPOPLPUSH", "BLMPOP", "BZPOPMIN", "BZPOPMAX", "BZMPOP", "XREAD", "XREADGROUP", "SPOP"]
+            .map { Array($0.utf8) })
 
     /// MULTI, commands of one slot, EXEC or DISCARD; now and then one that can't be queued.
     private mutating func transaction() throws {

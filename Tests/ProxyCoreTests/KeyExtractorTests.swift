@@ -15,6 +15,7 @@ import Testing
         (["MSETNX", "a", "1", "b", "2"], [1, 3]),
         (["SORT", "a", "GET", "STORE", "LIMIT", "0", "store", "STORE", "d"], [1, 8]),
         (["XREADGROUP", "GROUP", "streams", "c", "STREAMS", "a", ">"], [5]),
+        (["PFMERGE", "d"], [1]), (["ZUNIONSTORE", "d", "9", "a"], [1]),
         (["GEORADIUSBYMEMBER", "g", "STORE", "1", "km", "STORE", "d"], [1, 6]), (["OBJECT", "ENCODING", "a"], [2]),
         (["MEMORY", "USAGE", "a", "SAMPLES", "0"], [2]), (["XGROUP", "CREATE", "a", "g", "$"], [2]),
         (["RENAME", "a", "b"], [1, 2]), (["GET", "a"], [1]), (["PING"], []),
