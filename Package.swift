@@ -147,7 +147,8 @@ let package = Package(
         tests("IntegrationTests", [
             "ClusterStore", "EtcdStore", "HTTPTransport", "TestSupport", "WatchdogProtocol", "LocalSocket",
             "Primitives",
-            "ProxyControl", "ClusterModel", "NodeLayout", "NodeService", "ShardControl", "TLS", "tarn-proxy", logging,
+            "ProxyControl", "ClusterModel", "NodeLayout", "NodeService", "ShardControl", "TLS", "ProxyCore", "RESP",
+            "ProxyFuzz", "tarn-proxy", logging,
         ] + nio, linked: sharedTLS),
         tests("ManagerServiceTests", [
             "ManagerService", "ManagerCore", "ManagementAPI", "ClusterStore", "ClusterModel", "TLS", "Primitives",

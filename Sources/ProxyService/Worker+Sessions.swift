@@ -192,12 +192,13 @@ extension Worker {
         pool.release(&session.pointee.output)
         session.pointee.directCount = 0
         // Replies that came before their turn count as delivered; one that is still arriving counts at its end.
+        // No further than the last of them: with more unanswered than the ring has slots, numbers share these.
         var sequence = session.pointee.sendSequence
-        while sequence != session.pointee.nextSequence && session.pointee.ring.used > 0 {
-            let state = session.pointee.ring.slot(sequence)?.pointee.state
-            if state == .owned || state == .borrowed {
-                session.pointee.sendSequence &+= 1
-            }
+        var waiting = session.pointee.ring.used
+        while waiting > 0, let slot = session.pointee.ring.slot(sequence) {
+            let state = slot.pointee.state
+            if state != .empty { waiting &-= 1 }
+            if state == .owned || state == .borrowed { session.pointee.sendSequence &+= 1 }
             sequence &+= 1
         }
         session.pointee.ring.release(pool.blocks)

@@ -33,8 +33,10 @@ extension Worker {
 
     /// Asks a shard about the command, once; whoever calls tries again when it has answered.
     ///
-    /// - Returns: Nil when it was asked before, about this very request or for the whole database.
+    /// - Returns: Nil when it was asked before, about this very request or for the whole database, or can't be.
     mutating func askAbout(_ session: SessionPointer, _ bytes: Bytes, _ command: ScannedCommand) -> Step? {
+        // A subscriber's replies come over its own upstream, uncounted: a reply that has a number would outlive it.
+        if session.pointee.mode.contains(.subscriber) { return nil }
         let name = ByteSpan(start: bytes + command.nameOffset, count: command.nameCount).bytes
         let details = details(session)
         let isLearned =

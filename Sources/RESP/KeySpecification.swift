@@ -127,6 +127,7 @@ extension KeySpecification {
             begin = .index(index)
         } else {
             begin = .unknown
+            isIncomplete = false
         }
         find =
             begin == .unknown

@@ -37,6 +37,7 @@ struct Dev {
         case "test": try TestVerb(arguments).run()
         case "lint": try LintVerb(arguments).run()
         case "format": try FormatVerb(arguments).run()
+        case "fuzz": try FuzzVerb(arguments).run()
         case "package": try PackageVerb(arguments).run()
         case "image": try ImageVerb(arguments).run()
         case "help", "--help", "-h": Console.out(Help.text)

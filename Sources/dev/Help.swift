@@ -16,6 +16,10 @@ enum Help {
           format   lay out the sources as lint wants them
           bench    bench proxy: the proxy beside haproxy, twemproxy, predixy and redis-server;
                      `bench proxy --help` lists its options
+          fuzz     hostile bytes for the proxy's parsers
+                     --minutes N    how long (10)
+                     --seed N       where to begin; a failure names its own
+                     --target T     requests, replies, keys, merges or inline only
           package  the release: .build/package/{tarn,tarn-<version>-linux-<arch>.tar.zst}
           image    the node image `tarn-node`, from that package, with Docker
 

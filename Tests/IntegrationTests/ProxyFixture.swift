@@ -26,6 +26,8 @@ final class ProxyFixture {
         for index in 0..<count { shards.append(try startShard(index)) }
     }
 
+    var proxyIdentifier: Int32 { proxy.pid }
+
     func socket(_ index: Int) -> String { "\(directory.path)/s\(index)/shard.sock" }
 
     private func startShard(_ index: Int) throws -> TestProcess {

@@ -66,6 +66,15 @@ final class RedisConnection {
         }
     }
 
+    /// Sends what the peer takes at once, for a peer that may have closed or be full.
+    /// - Returns: False when the connection is of no more use.
+    func push(_ bytes: [UInt8]) -> Bool {
+        let count = bytes.withUnsafeBytes {
+            Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL | MSG_DONTWAIT))
+        }
+        return count >= 0 || bytes.isEmpty
+    }
+
     /// One whole reply, byte by byte as it came.
     func reply() throws -> [UInt8] {
         let line = try readLine()
@@ -108,7 +117,10 @@ final class RedisConnection {
         }
         var chunk = [UInt8](repeating: 0, count: 1 << 18)
         let count = recv(descriptor, &chunk, chunk.count, 0)
-        guard count > 0 else { throw Violation(count == 0 ? "the connection was closed" : "no reply in 20 s") }
+        guard count > 0 else {
+            let reason = errno == EAGAIN ? "no reply in 20 s" : String(cString: strerror(errno))
+            throw Violation(count == 0 ? "the connection was closed" : reason)
+        }
         buffer += chunk[..<count]
     }
 }
