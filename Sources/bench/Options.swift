@@ -60,7 +60,6 @@ struct Options {
             case "--directory": directory = try Self.value(argument, &rest)
             case "--loads": loads = try Self.names(argument, &rest) { Load($0) }
             case "--systems": systems = try Self.names(argument, &rest) { SystemName($0) }
-            case "--help", "help": throw BenchFailure(Self.usage)
             default:
                 guard let part = Part(rawValue: argument) else { throw BenchFailure("\(argument)?\n\n\(Self.usage)") }
                 parts.append(part)

@@ -2,7 +2,12 @@ import Glibc
 
 /// Compares Tarn's proxy with others on this machine. `dev bench proxy` builds it and runs it.
 do {
-    let options = try Options(Array(CommandLine.arguments.dropFirst()))
+    let arguments = Array(CommandLine.arguments.dropFirst())
+    if arguments.contains("--help") || arguments.contains("help") {
+        Console.out(Options.usage)
+        exit(0)
+    }
+    let options = try Options(arguments)
     try Benchmark(options).run()
 } catch {
     Console.step("\(error)")
