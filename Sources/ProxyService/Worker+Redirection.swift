@@ -44,17 +44,18 @@ extension Worker {
     /// The shard has told what it calls the connection.
     mutating func companionIsReady(_ companion: UpstreamPointer) {
         companion.pointee.confirmationsDue = 0
-        guard let session = companion.pointee.owner else { return }
-        if let own = session.pointee.ownUpstreams, let tracking = session.pointee.details?.tracking {
-            // It is there again: what was redirected to its predecessor is lost.
-            for upstream in ownList(session, own) where upstream.pointee.shard == companion.pointee.shard {
-                if upstream.pointee.descriptor < 0 { continue }
-                sendErrand(upstream, tracking.command(redirect: companion.pointee.shardClientIdentifier))
-            }
-            invalidateEverything(session)
-        } else if session.pointee.details?.attached.allSatisfy({ $0.pointee.confirmationsDue == 0 }) == true {
-            markReady(session)
+        guard let session = companion.pointee.owner, let details = session.pointee.details else { return }
+        if details.redirectCheck != nil {  // The command that needs it waits.
+            if details.attached.allSatisfy({ $0.pointee.confirmationsDue == 0 }) { markReady(session) }
+            return
         }
+        guard let tracking = details.tracking, tracking.redirect != nil else { return }
+        // It is there again: what was redirected to its predecessor is lost.
+        for upstream in ownUpstreams(session) where upstream.pointee.shard == companion.pointee.shard {
+            if upstream.pointee.descriptor < 0 { continue }
+            sendErrand(upstream, tracking.command(redirect: companion.pointee.shardClientIdentifier))
+        }
+        invalidateEverything(session)
     }
 
     /// `invalidate` and its keys, from a shard.
