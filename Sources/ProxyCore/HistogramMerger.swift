@@ -14,7 +14,9 @@ enum HistogramMerger {
         var names: [[UInt8]] = []
         var merged: [[UInt8]: Histogram] = [:]
         for part in parts {
-            guard let reply = ReplyValue(part), case .elements(let pairs) = reply, pairs.count % 2 == 0 else { return nil }
+            guard let reply = ReplyValue(part), case .elements(let pairs) = reply, pairs.count % 2 == 0 else {
+                return nil
+            }
             for index in stride(from: 0, to: pairs.count, by: 2) {
                 guard case .text(let name) = pairs[index], let histogram = read(pairs[index + 1]) else { return nil }
                 if let before = merged[name] {

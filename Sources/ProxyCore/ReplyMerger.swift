@@ -181,7 +181,9 @@ package enum ReplyMerger {
                 guard reader.type == UInt8(ascii: "*"), var left = reader.number() else { return false }
                 while left > 0, let entry = reader.value() {
                     var inner = ReplyReader(entry.start, entry.count)
-                    guard inner.number() ?? 0 > 1, inner.number() != nil, let time = inner.number() else { return false }
+                    guard inner.number() ?? 0 > 1, inner.number() != nil, let time = inner.number() else {
+                        return false
+                    }
                     entries.append((time, entry.bytes))
                     left -= 1
                 }

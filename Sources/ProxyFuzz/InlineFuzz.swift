@@ -10,8 +10,12 @@ enum InlineFuzz {
         if found != words { return "other words for \(shown(line))" }
         let spoilt = mutated(line, &random)
         let first = withSlack(spoilt) { InlineCommand.words($0, $1) }
-        if first != withSlack(spoilt, slack: 34, { InlineCommand.words($0, $1) }) { return "the slack matters: \(shown(spoilt))" }
-        if let first, first.reduce(0, { $0 + $1.count }) > spoilt.count { return "more than there is: \(shown(spoilt))" }
+        if first != withSlack(spoilt, slack: 34, { InlineCommand.words($0, $1) }) {
+            return "the slack matters: \(shown(spoilt))"
+        }
+        if let first, first.reduce(0, { $0 + $1.count }) > spoilt.count {
+            return "more than there is: \(shown(spoilt))"
+        }
         return nil
     }
 
@@ -24,10 +28,12 @@ enum InlineFuzz {
             if isSafe && random.isOne(in: 2) {
                 bytes.append(byte)
             } else {
-                bytes += Array("\\x".utf8) + [UInt8(ascii: "0"), UInt8(ascii: "0")].enumerated().map { index, _ in
-                    let nibble = index == 0 ? byte >> 4 : byte & 15
-                    return nibble < 10 ? 48 + nibble : 87 + nibble
-                }
+                bytes +=
+                    Array("\\x".utf8)
+                    + [UInt8(ascii: "0"), UInt8(ascii: "0")].enumerated().map { index, _ in
+                        let nibble = index == 0 ? byte >> 4 : byte & 15
+                        return nibble < 10 ? 48 + nibble : 87 + nibble
+                    }
             }
         }
         return bytes + [34]

@@ -40,7 +40,8 @@ enum KeyFuzz {
     private static func argument(_ random: inout SeededRandom) -> [UInt8] {
         switch random.below(4) {
         case 0: Array(random.one(of: interestingNumbers).utf8)
-        case 1: Array(random.one(of: ["STREAMS", "store", "STOREDIST", "LIMIT", "BY", "GET", "*", "{t}*", "w{*}"]).utf8)
+        case 1:
+            Array(random.one(of: ["STREAMS", "store", "STOREDIST", "LIMIT", "BY", "GET", "*", "{t}*", "w{*}"]).utf8)
         case 2: Array("\(random.below(6))".utf8)
         default: RequestFuzz.word(&random)
         }

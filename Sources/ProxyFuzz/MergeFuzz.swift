@@ -10,7 +10,8 @@ enum MergeFuzz {
         var parts: [[UInt8]] = []
         let copies = if case .randomKey = merge { 2 } else { 1 }
         for index in 0..<count * copies {
-            var part = random.isOne(in: 10) ? ReplyFuzz.reply(&random, depth: 0) : fitting(merge, index, isRESP3, &random)
+            var part =
+                random.isOne(in: 10) ? ReplyFuzz.reply(&random, depth: 0) : fitting(merge, index, isRESP3, &random)
             if random.isOne(in: 3) {
                 // Parts are whole replies, whatever is in them: what ends a part was found before.
                 let spoilt = mutated(part, &random)
@@ -66,7 +67,13 @@ enum MergeFuzz {
         case .list: bulks(&writer, random.below(5), isSet: false, &random)
         case .union, .intersection, .difference: bulks(&writer, random.below(5), isSet: true, &random)
         case .randomKey:
-            if random.isOne(in: 3) { writer.null() } else if random.isOne(in: 2) { writer.bulk("k") } else { writer.integer(number()) }
+            if random.isOne(in: 3) {
+                writer.null()
+            } else if random.isOne(in: 2) {
+                writer.bulk("k")
+            } else {
+                writer.integer(number())
+            }
         case .configuration, .settings:
             writer.map(pairs: 2)
             for word in ["maxmemory", "5", "save", ""] { writer.bulk(word) }

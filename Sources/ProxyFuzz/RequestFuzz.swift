@@ -41,14 +41,18 @@ enum RequestFuzz {
         let truth = ReferenceRequest(bytes)
         switch (outcome, truth.state) {
         case (.complete, .complete):
-            if command.byteCount != truth.byteCount { return "\(command.byteCount) bytes instead of \(truth.byteCount)" }
+            if command.byteCount != truth.byteCount {
+                return "\(command.byteCount) bytes instead of \(truth.byteCount)"
+            }
             if let wrong = compareArguments(bytes, command, truth) { return wrong }
         case (.complete, let state): return "accepted what redis finds \(state)"
         case (.partial, .complete): return "whole for redis, partial here"
         case (.partial, _):
             if command.byteCount > 0 && truth.state == .partial && command.byteCount <= bytes.count
                 && command.completeArguments > 0
-            { return "needs \(command.byteCount) bytes, which are there" }
+            {
+                return "needs \(command.byteCount) bytes, which are there"
+            }
         case (_, .complete) where !truth.isExtreme: return "\(outcome) for what redis accepts"
         default: break
         }
@@ -89,7 +93,8 @@ enum RequestFuzz {
             case .complete:
                 return outcome == .complete && taken == command.byteCount ? nil : "progress complete at \(taken)"
             case .expectedBulk: return outcome == .expectedBulk ? nil : "progress: expected $, scan: \(outcome)"
-            case .invalidBulkLength: return outcome == .invalidBulkLength ? nil : "progress: bad length, scan: \(outcome)"
+            case .invalidBulkLength:
+                return outcome == .invalidBulkLength ? nil : "progress: bad length, scan: \(outcome)"
             case .needsMore:
                 if end == bytes.count { return outcome == .partial ? nil : "progress wants more, scan: \(outcome)" }
                 end = min(bytes.count, end + 1 + random.below(40))

@@ -54,7 +54,9 @@ extension Worker {
 
     /// A sharded database has one logical database, any other one sixteen, each over upstreams that selected it.
     private mutating func select(_ session: SessionPointer, _ arguments: [ByteSpan]) -> Step {
-        guard let index = arguments[1].integer else { return reject(session, "ERR value is not an integer or out of range") }
+        guard let index = arguments[1].integer else {
+            return reject(session, "ERR value is not an integer or out of range")
+        }
         let count = session.pointee.database.pointee.slots == nil ? Lane.databaseCount : 1
         guard index >= 0, index < count else { return reject(session, "ERR DB index is out of range") }
         if index != session.pointee.lane.databaseIndex {

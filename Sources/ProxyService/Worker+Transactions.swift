@@ -28,7 +28,8 @@ extension Worker {
         case .otherDatabase
         where session.pointee.database.pointee.slots != nil && namesOtherDatabase(bytes, command, info):
             return reject(session, "ERR DB index is out of range")
-        case .key, .keys, .keysByShard, .sort, .otherDatabase, .mget, .mset, .countOfKeys, .sunion, .sinter, .sdiff, .ping,
+        case .key, .keys, .keysByShard, .sort, .otherDatabase, .mget, .mset, .countOfKeys, .sunion, .sinter, .sdiff,
+            .ping,
             .echo, .time, .anyShard, .firstShard, .unwatch:
             break
         case .allShardsOK, .allShardsSum, .allShardsList, .allShardsFirst, .allShardsEvery, .allShardsAnyOK,

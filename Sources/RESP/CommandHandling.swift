@@ -66,8 +66,10 @@ extension CommandHandling {
         "unwatch": .unwatch, "subscribe": .subscribe, "psubscribe": .subscribe, "ssubscribe": .shardSubscribe,
         "unsubscribe": .unsubscribe, "punsubscribe": .unsubscribe, "sunsubscribe": .unsubscribe, "wait": .wait,
         "monitor": .monitor, "asking": .refused, "cluster": .refused, "debug": .refused, "failover": .refused,
-        "migrate": .refused, "module": .refused, "replconf": .refused, "restore-asking": .refused, "swapdb": .otherDatabase,
-        "pfdebug": .refused, "pfselftest": .refused, "move": .otherDatabase, "copy": .otherDatabase, "save": .notPermitted,
+        "migrate": .refused, "module": .refused, "replconf": .refused, "restore-asking": .refused,
+        "swapdb": .otherDatabase,
+        "pfdebug": .refused, "pfselftest": .refused, "move": .otherDatabase, "copy": .otherDatabase,
+        "save": .notPermitted,
         "bgsave": .notPermitted, "bgrewriteaof": .notPermitted, "shutdown": .notPermitted,
         "replicaof": .notPermitted, "slaveof": .notPermitted, "psync": .notPermitted, "sync": .notPermitted,
     ]
@@ -75,7 +77,8 @@ extension CommandHandling {
     /// On a database of one shard such a command is passed on as it is, whatever its keys.
     var passesWholeToSingleShard: Bool {
         switch self {
-        case .key, .keys, .otherDatabase, .namedCounts, .keysByShard, .sort, .mget, .mset, .sunion, .sinter, .sdiff, .countOfKeys, .anyShard, .firstShard,
+        case .key, .keys, .otherDatabase, .namedCounts, .keysByShard, .sort, .mget, .mset, .sunion, .sinter, .sdiff,
+            .countOfKeys, .anyShard, .firstShard,
             .allShardsOK, .allShardsSum, .allShardsList, .randomKey, .scan, .allShardsFirst, .allShardsEvery,
             .allShardsAnyOK, .functionStats, .slowlogGet, .latencyHistogram:
             true

@@ -39,7 +39,8 @@ enum DifferentialCommands {
         "LPOS $l $v [ RANK $index | COUNT $n | MAXLEN $n ]", "LMOVE $l $l ( LEFT | RIGHT ) ( LEFT | RIGHT )",
         "RPOPLPUSH $l $l", "LMPOP #l ( LEFT | RIGHT ) [ COUNT $n ]", "BLPOP { $l } 0.001", "BRPOP { $l } 0.001",
         "BLMOVE $l $l LEFT RIGHT 0.001", "BRPOPLPUSH $l $l 0.001", "BLMPOP 0.001 #l LEFT",
-        "SORT $l [ ALPHA | DESC | LIMIT $n $n ]", "SORT $l ALPHA STORE $l", "SORT_RO $l ALPHA", "~ SORT $l BY nosort GET #",
+        "SORT $l [ ALPHA | DESC | LIMIT $n $n ]", "SORT $l ALPHA STORE $l", "SORT_RO $l ALPHA",
+        "~ SORT $l BY nosort GET #",
     ]
 
     private static let sets = [
@@ -120,8 +121,10 @@ enum DifferentialCommands {
     ]
 
     private static let errors = [
-        "NOSUCH", "NOSUCH { $v }", "GET", "get $s x", "SET $s", "MGET", "+ MSET $s", "DEL", "OBJECT", "OBJECT NOSUCH $k",
-        "OBJECT ENCODING", "object encoding $k x", "XINFO", "XINFO nosuch $x", "XINFO STREAM", "XGROUP", "XGROUP nosuch",
+        "NOSUCH", "NOSUCH { $v }", "GET", "get $s x", "SET $s", "MGET", "+ MSET $s", "DEL", "OBJECT",
+        "OBJECT NOSUCH $k",
+        "OBJECT ENCODING", "object encoding $k x", "XINFO", "XINFO nosuch $x", "XINFO STREAM", "XGROUP",
+        "XGROUP nosuch",
         "XGROUP CREATE $x", "SCRIPT", "SCRIPT NOSUCH", "SCRIPT EXISTS", "FUNCTION", "FUNCTION NOSUCH", "MEMORY USAGE",
         "MEMORY USAGE $k SAMPLES -1", "PING $v $v", "ECHO", "SELECT abc", "SCAN abc", "SCAN 0 COUNT 0", "SCAN 0 NOSUCH",
         "SCAN", "KEYS", "DBSIZE $k", "FLUSHALL NOSUCH", "FLUSHDB SYNC SYNC", "RANDOMKEY $k", "EXEC", "DISCARD",

@@ -56,8 +56,11 @@ struct DifferentialRun {
 
     /// They would wait for ever, or take something at random.
     private static let unspoilt = Set(
-        ["BLPOP", "BRPOP", "BLMOVE", "BRPOPLPUSH", "BLMPOP", "BZPOPMIN", "BZPOPMAX", "BZMPOP", "XREAD", "XREADGROUP", "SPOP"]
-            .map { Array($0.utf8) })
+        [
+            "BLPOP", "BRPOP", "BLMOVE", "BRPOPLPUSH", "BLMPOP", "BZPOPMIN", "BZPOPMAX", "BZMPOP", "XREAD", "XREADGROUP",
+            "SPOP",
+        ]
+        .map { Array($0.utf8) })
 
     /// MULTI, commands of one slot, EXEC or DISCARD; now and then one that can't be queued.
     private mutating func transaction() throws {
@@ -73,7 +76,9 @@ struct DifferentialRun {
             command.comparison = .exact  // What comes now is QUEUED.
             commands.append(command)
         }
-        if isBad { commands.append(RandomCommand(words: [["GET"], ["NOSUCH", "a"]][source.below(2)].map { Array($0.utf8) })) }
+        if isBad {
+            commands.append(RandomCommand(words: [["GET"], ["NOSUCH", "a"]][source.below(2)].map { Array($0.utf8) }))
+        }
         let isDiscarded = source.below(6) == 0
         var end = RandomCommand(words: [Array((isDiscarded ? "DISCARD" : "EXEC").utf8)])
         end.comparison = .each(comparisons)
@@ -183,7 +188,8 @@ struct DifferentialRun {
             let expected = try scan(plain, options)
             let got = try scan(endpoint, options)
             if expected != got {
-                failures.append("\(name), SCAN \(options): \(expected.sorted()) on redis, \(got.sorted()) on the endpoint")
+                failures.append(
+                    "\(name), SCAN \(options): \(expected.sorted()) on redis, \(got.sorted()) on the endpoint")
             }
         }
     }

@@ -58,7 +58,9 @@ final class FakeShard: Sendable {
         guard !bytes.isEmpty, let count = number() else { return nil }
         var words: [String] = []
         for _ in 0..<count {
-            guard position < bytes.count, let length = number(), position + length + 2 <= bytes.count else { return nil }
+            guard position < bytes.count, let length = number(), position + length + 2 <= bytes.count else {
+                return nil
+            }
             words.append(String(decoding: bytes[position..<position + length], as: UTF8.self))
             position += length + 2
         }

@@ -33,7 +33,9 @@ import TestSupport
             #expect(actual.tier == info.tier || info.name == "cluster" || info.name == "module", "\(info.name)")
         }
         // Subcommands of what is refused as a whole are of no interest.
-        let missing = Set(learnt.keys).subtracting(names).filter { !$0.hasPrefix("cluster|") && !$0.hasPrefix("module|") }
+        let missing = Set(learnt.keys).subtracting(names).filter {
+            !$0.hasPrefix("cluster|") && !$0.hasPrefix("module|")
+        }
         if isOurs { #expect(missing == []) }
     }
 
@@ -55,7 +57,9 @@ import TestSupport
             let reply = try server.reply()
             let name = String(decoding: words[0], as: UTF8.self).lowercased()
             let full = words.count > 1 ? "\(name)|\(String(decoding: words[1], as: UTF8.self).lowercased())" : name
-            guard let known = compiled[full] ?? compiled[name], let taught = learnt[full] ?? learnt[name] else { continue }
+            guard let known = compiled[full] ?? compiled[name], let taught = learnt[full] ?? learnt[name] else {
+                continue
+            }
             let found = keys(words, known)
             #expect(found == keys(words, taught) || known.handling == .sort, "\(words.map(printable))")
             guard case .elements(let elements)? = ReplyValue(reply) else {
@@ -81,7 +85,9 @@ import TestSupport
         var bytes = RedisConnection.encode(words) + [UInt8](repeating: 0, count: scanSlackBytes)
         return bytes.withUnsafeMutableBufferPointer { buffer in
             var command = ScannedCommand()
-            guard let base = buffer.baseAddress, scanCommand(base, buffer.count, &command) == .complete else { return [] }
+            guard let base = buffer.baseAddress, scanCommand(base, buffer.count, &command) == .complete else {
+                return []
+            }
             let arguments = ArgumentCursor.all(base, command)
             return (KeyExtractor.keyIndexes(arguments, info) ?? []).map { printable(arguments[$0].bytes) }
         }

@@ -48,7 +48,9 @@ import TestSupport
         ]
         try client.send(requests.flatMap(RedisConnection.encode))
         let bulk = "$\(mark.utf8.count)\r\n\(mark)\r\n"
-        for (request, expected) in zip(requests, ["+OK\r\n", bulk, bulk, "+OK\r\n", "*3\r\n\(bulk)\(bulk)\(bulk)", bulk]) {
+        for (request, expected) in zip(
+            requests, ["+OK\r\n", bulk, bulk, "+OK\r\n", "*3\r\n\(bulk)\(bulk)\(bulk)", bulk])
+        {
             let got = String(decoding: try client.reply(), as: UTF8.self)
             try #require(got == expected, "\(request[0]) at \(place)")
         }
@@ -102,7 +104,10 @@ import TestSupport
         let plain = try RedisConnection(path: fixture.socket(0))
         let endpoint = try fixture.connect(10001)
         let odd: [UInt8] = [0xFF, 0xC3, 0x28, 0x80]
-        for words in [[odd], [odd, odd, [0]], [Array("OBJECT".utf8), odd], [Array("nosuch".utf8), [UInt8](repeating: 0xE9, count: 200)]] {
+        for words in [
+            [odd], [odd, odd, [0]], [Array("OBJECT".utf8), odd],
+            [Array("nosuch".utf8), [UInt8](repeating: 0xE9, count: 200)],
+        ] {
             for connection in [plain, endpoint] { try connection.send(RedisConnection.encode(words)) }
             #expect(try plain.reply() == endpoint.reply())
         }

@@ -3,7 +3,9 @@ import Testing
 
 @Suite struct ReplyMergerTests {
     private func merge(_ parts: [String], _ merge: Gather.Merge) -> String {
-        String(decoding: ReplyMerger.merge(parts.map { Array($0.utf8) }, merge, random: 1, usesRESP3: false), as: UTF8.self)
+        String(
+            decoding: ReplyMerger.merge(parts.map { Array($0.utf8) }, merge, random: 1, usesRESP3: false), as: UTF8.self
+        )
     }
 
     @Test func elementsGoBackToTheirPlaces() {
@@ -75,7 +77,8 @@ import Testing
             let isOurs = mark == ScanPlace.mark(shard: shard + 1)
             #expect(isOurs || cursor == 0)
             visited.append(shard)
-            let following = shard == 2
+            let following =
+                shard == 2
                 ? nil
                 : ScanPlace.whole(
                     firstSlot: (shard + 1) * 5462, mark: ScanPlace.mark(shard: shard + 2), cursor: 0)
