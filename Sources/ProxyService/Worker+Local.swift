@@ -41,7 +41,7 @@ extension Worker {
             writer.bulk("master")
             writer.integer(0)
             writer.array(0)
-        case .acl: return accessControl(session, arguments)
+        case .acl: return accessControl(session, arguments, bytes, command, info)
         case .lastsave: return fanOut(session, bytes, command, .first, isWrite: false)
         case .readonly: return reject(session, "ERR This instance has cluster support disabled")
         default: return reject(session, Self.unknownText(bytes, command))
