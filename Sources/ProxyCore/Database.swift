@@ -48,6 +48,8 @@ package final class DatabaseShared: Sendable {
     package let connections = Atomic<Int>(0)
     /// Held by CLIENT PAUSE: blocked ones, to INFO.
     package let heldClients = Atomic<Int>(0)
+    /// Upstreams that were overtaken because of a script that has not ended.
+    package let longScripts = Atomic<Int>(0)
     package init() {}
 }
 

@@ -13,6 +13,7 @@ package final class Gather {
         case anyOK
         /// Set operations: of all parts; of the first part without the others.
         case union, intersection, difference
+        case latencyLatest, latencyHistory
         /// A key for each shard, then the size of each shard, by which it is chosen.
         case randomKey
         /// CONFIG GET: what clients may see of the shard's settings, with the database's own in place.

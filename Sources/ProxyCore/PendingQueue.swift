@@ -53,6 +53,10 @@
     @inlinable @inline(__always) package var count: Int { tail &- head }
     @inlinable @inline(__always) package var isEmpty: Bool { tail == head }
 
+    /// Requests are numbered as they come: the number of the first one that is here, and the one behind the last.
+    package var firstNumber: Int { head }
+    package var endNumber: Int { tail }
+
     @inlinable @inline(__always)
     package mutating func append(_ pending: Pending) {
         if count > mask { grow() }

@@ -9,6 +9,8 @@ package enum ReplyMerger {
         if case .anyOK = merge { return parts.first { !isError($0) } ?? decisive(parts) }
         if let error = parts.first(where: isError) { return error }
         switch merge {
+        case .latencyLatest: return LatencyMerger.latest(parts)
+        case .latencyHistory: return LatencyMerger.history(parts)
         case .elements(let owners): return elements(parts, owners)
         case .sum: return integer(parts.reduce(0) { $0 &+ number($1) })
         case .minimum: return integer(parts.map(number).min() ?? 0)

@@ -47,6 +47,13 @@ package struct Upstream {
     /// Its shard left the routes: finish what was asked, then go.
     package var isRetired = false
     package var isDead = false
+    /// A script in it took long; another upstream stands in its place. Retired as well.
+    package var isOvertaken = false
+    /// Listed because of a script that is not answered yet.
+    package var isScripting = false
+    /// ``PendingQueue/endNumber`` behind the last script, and ``PendingQueue/firstNumber`` at the last look.
+    package var lastScript = 0
+    package var firstUnanswered = 0
     package var isStreamingReply = false
     package var isAwaitingTLSWrite = false
     package var output = ByteQueue()

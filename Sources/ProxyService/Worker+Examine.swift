@@ -89,7 +89,7 @@ extension Worker {
         case .anyShard: return forwardAnywhere(session, bytes, command, info)
         case .firstShard: return forward(session, toShard: 0, bytes, command, info)
         case .allShardsOK, .allShardsFirst: return fanOut(session, bytes, command, .first, isWrite: info.isWrite)
-        case .allShardsAnyOK: return fanOut(session, bytes, command, .anyOK, isWrite: false)
+        case .allShardsAnyOK: return kill(session, bytes, command)
         case .allShardsSum: return fanOut(session, bytes, command, .sum, isWrite: false)
         case .allShardsList: return fanOut(session, bytes, command, .list, isWrite: false)
         case .allShardsEvery: return fanOut(session, bytes, command, .every, isWrite: false)
@@ -97,6 +97,8 @@ extension Worker {
             return fanOut(session, bytes, command, .info(infoFacts(database)), isWrite: false)
         case .functionStats: return fanOut(session, bytes, command, .functionStats, isWrite: false)
         case .latencyHistogram: return fanOut(session, bytes, command, .histogram, isWrite: false)
+        case .latencyLatest: return fanOut(session, bytes, command, .latencyLatest, isWrite: false)
+        case .latencyHistory: return fanOut(session, bytes, command, .latencyHistory, isWrite: false)
         case .slowlogGet: return slowlog(session, bytes, command)
         case .randomKey: return randomKey(session)
         case .scan: return scan(session, bytes, command, info)
@@ -143,7 +145,9 @@ extension Worker {
         if info.mayBlock && blocks(bytes, command, info) {
             return forwardBlocking(session, toShard: index, bytes, command, info)
         }
-        return forward(session, toShard: index, bytes, command, info)
+        let step = forward(session, toShard: index, bytes, command, info)
+        if info.isScript, case .next = step { noteScript(sharedUpstream(session, index)) }
+        return step
     }
 
     func namesOtherDatabase(_ bytes: Bytes, _ command: ScannedCommand, _ info: CommandInfo) -> Bool {

@@ -16,6 +16,8 @@ extension Worker {
             if session.pointee.ownUpstreams != nil {  // What is to be forgotten comes before the answer.
                 return fanOut(session, bytes, command, .first, isWrite: false)
             }
+            // A client that asks is to hear BUSY.
+            if hasLongScript(session.pointee.database) { return forward(session, toShard: 0, bytes, command, info) }
             if arguments.count == 2 { writer.bulk(arguments[1]) } else { writer.simple("PONG") }
         case .echo: writer.bulk(arguments[1])
         case .time:

@@ -139,6 +139,7 @@ extension Worker {
         if halfSessions.count > 0 || watchedDatabases > 0 || !repetitions.isEmpty {
             next = min(next, nextStallDeadline())
         }
+        if scriptingUpstreams.count > 0 { next = min(next, nextScriptCheck) }
         return next == Int.max ? -1 : max(0, next - MonotonicClock.milliseconds())
     }
 
@@ -257,6 +258,10 @@ extension Worker {
         upstream.pointee.shard.pointee.all.remove(upstream)
         upstream.pointee.shard.pointee.idle.remove(upstream)
         if upstream.pointee.isListedForTime { timedUpstreams.remove(upstream) }
+        endScripting(upstream)
+        if upstream.pointee.isOvertaken {
+            upstream.pointee.shard.pointee.database.pointee.table.shared.longScripts.subtract(1, ordering: .relaxed)
+        }
         if upstream.pointee.isBlocked { wakeBlocked() }
         upstreamGraves.append(upstream)
         let shard = upstream.pointee.shard

@@ -50,6 +50,9 @@ struct Worker {
     var nextSweep = 0
     /// Not connected, or with requests that wait: these have deadlines.
     var timedUpstreams = PointerList<Upstream>()
+    /// With a script that is not answered; the next look at them in monotonic milliseconds.
+    var scriptingUpstreams = PointerList<Upstream>()
+    var nextScriptCheck = 0
     var sessionGraves = PointerList<Session>()
     var upstreamGraves = PointerList<Upstream>()
     var shardGraves = PointerList<Shard>()
@@ -113,6 +116,7 @@ struct Worker {
         }
         if timedUpstreams.count > 0 { checkTimes() }
         checkStalls()
+        if scriptingUpstreams.count > 0 { checkScripts() }
         if readySessions.count > 0 { resumeReady() }
         flushUpstreams()
         flushSessions()

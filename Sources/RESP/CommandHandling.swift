@@ -22,7 +22,7 @@
     case allShardsOK, allShardsSum, allShardsList, allShardsInfo, allShardsFirst, allShardsEvery
     /// KILL of a script: one shard has it to kill.
     case allShardsAnyOK
-    case functionStats, latencyHistogram, slowlogGet, namedCounts
+    case functionStats, latencyHistogram, latencyLatest, latencyHistory, slowlogGet, namedCounts
     case randomKey, scan
     /// Answered by the proxy.
     case auth, hello, ping, echo, quit, select, client, commandInfo, time, config, reset, role, acl, lastsave
@@ -58,6 +58,7 @@ extension CommandHandling {
         "function|list": .firstShard, "function|dump": .firstShard, "function|stats": .functionStats,
         "function|help": .anyShard, "memory": .notPermitted, "memory|usage": .keys, "memory|help": .anyShard,
         "latency": .notPermitted, "latency|histogram": .latencyHistogram, "latency|help": .anyShard,
+        "latency|latest": .latencyLatest, "latency|history": .latencyHistory, "latency|reset": .allShardsSum,
         "slowlog": .notPermitted, "slowlog|len": .allShardsSum, "slowlog|get": .slowlogGet,
         "slowlog|reset": .allShardsOK, "slowlog|help": .anyShard, "auth": .auth, "hello": .hello, "ping": .ping,
         "echo": .echo, "quit": .quit, "select": .select, "client": .client, "command": .commandInfo, "time": .time,
@@ -80,7 +81,7 @@ extension CommandHandling {
         case .key, .keys, .otherDatabase, .namedCounts, .keysByShard, .sort, .mget, .mset, .sunion, .sinter, .sdiff,
             .countOfKeys, .anyShard, .firstShard,
             .allShardsOK, .allShardsSum, .allShardsList, .randomKey, .scan, .allShardsFirst, .allShardsEvery,
-            .allShardsAnyOK, .functionStats, .slowlogGet, .latencyHistogram:
+            .functionStats, .slowlogGet, .latencyHistogram, .latencyLatest, .latencyHistory:
             true
         default: false
         }

@@ -7,6 +7,8 @@
     /// May not be repeated when its outcome is unknown.
     package let isWrite: Bool
     package let mayBlock: Bool
+    /// Runs code of the client, for as long as that takes.
+    package let isScript: Bool
     /// Its first argument names a subcommand, which has an entry of its own.
     package let isContainer: Bool
     package let keys: [KeySpecification]
@@ -26,7 +28,9 @@
         mayBlock = flags.contains("b")
         let handling = CommandHandling.special(name) ?? Self.handling(flags, keys)
         self.handling = handling
-        tier = mayBlock || isContainer ? 3 : handling == .key ? 1 : handling.passesWholeToSingleShard ? 2 : 3
+        isScript = name.hasPrefix("eval") || name.hasPrefix("fcall")
+        let needsLook = mayBlock || isContainer || isScript
+        tier = needsLook ? 3 : handling == .key ? 1 : handling.passesWholeToSingleShard ? 2 : 3
     }
 
     /// What must not be repeated although redis doesn't flag it as a write.

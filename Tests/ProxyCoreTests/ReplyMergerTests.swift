@@ -91,6 +91,22 @@ import Testing
         #expect(visited == [0, 0, 1, 1, 2, 2])
     }
 
+    @Test func theWorstLatencyCounts() {
+        func event(_ name: String, _ numbers: Int...) -> String {
+            "*4\r\n$\(name.utf8.count)\r\n\(name)\r\n" + numbers.map { ":\($0)\r\n" }.joined()
+        }
+        let one = "*2\r\n" + event("command", 100, 5, 90) + event("fork", 7, 7, 7)
+        let other = "*1\r\n" + event("command", 200, 3, 8)
+        #expect(
+            merge([one, other], .latencyLatest) == "*2\r\n" + event("command", 200, 3, 90) + event("fork", 7, 7, 7))
+        #expect(
+            merge(["*2\r\n*2\r\n:9\r\n:1\r\n*2\r\n:10\r\n:4\r\n", "*1\r\n*2\r\n:9\r\n:3\r\n"], .latencyHistory)
+                == "*2\r\n*2\r\n:9\r\n:3\r\n*2\r\n:10\r\n:4\r\n")
+        #expect(merge(["-NOTBUSY a\r\n", "+OK\r\n"], .anyOK) == "+OK\r\n")
+        #expect(merge(["-NOTBUSY a\r\n", "-UNKILLABLE b\r\n"], .anyOK) == "-UNKILLABLE b\r\n")
+        #expect(merge(["-NOTBUSY a\r\n", "-NOTBUSY b\r\n"], .anyOK) == "-NOTBUSY a\r\n")
+    }
+
     /// Sums and means over shards; the percentiles are those of the slower one; a command of one shard only is there.
     @Test func statisticsOfCommandsAreMerged() {
         func part(_ lines: String...) -> String {

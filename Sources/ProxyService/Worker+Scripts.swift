@@ -1,0 +1,93 @@
+import ProxyCore
+import RESP
+import Reactor
+
+/// Scripts that run long. Redis reads nothing more from the connection that sent one, while it answers others with
+/// BUSY and lets them kill it. So a shared upstream whose script takes long is overtaken: a new one stands in its
+/// place, and the old one goes when it has answered.
+///
+/// ```
+///   sessions ──▶ shared upstream: EVAL (50 ms without a reply) … what came behind it ──▶ gone when answered
+///            └─▶ its successor: BUSY, SCRIPT KILL
+/// ```
+/// Sessions with requests in the old one wait for those replies first, so that their own order holds.
+extension Worker {
+    /// A script that takes longer than this holds up everybody behind it; below redis' own limit for BUSY (5 s).
+    private static let patienceMilliseconds = 50
+
+    /// A script was given to a shared upstream.
+    mutating func noteScript(_ upstream: UpstreamPointer) {
+        guard upstream.pointee.role == .shared, !upstream.pointee.isOvertaken else { return }
+        upstream.pointee.lastScript = upstream.pointee.pending.endNumber
+        if upstream.pointee.isScripting { return }
+        upstream.pointee.isScripting = true
+        upstream.pointee.firstUnanswered = upstream.pointee.pending.firstNumber
+        if scriptingUpstreams.count == 0 {
+            nextScriptCheck = MonotonicClock.milliseconds() + Self.patienceMilliseconds
+        }
+        scriptingUpstreams.append(upstream)
+    }
+
+    mutating func checkScripts() {
+        let now = MonotonicClock.milliseconds()
+        if now < nextScriptCheck { return }
+        nextScriptCheck = now + Self.patienceMilliseconds
+        var index = 0
+        while index < scriptingUpstreams.count {
+            let upstream = scriptingUpstreams[index]
+            let first = upstream.pointee.pending.firstNumber
+            let isStuck = upstream.pointee.firstUnanswered == first
+            upstream.pointee.firstUnanswered = first
+            if hasScript(upstream) && upstream.pointee.state == .ready {
+                if isStuck { overtake(upstream) } else { index += 1 }
+            } else {
+                endScripting(upstream)
+            }
+        }
+    }
+
+    private func hasScript(_ upstream: UpstreamPointer) -> Bool {
+        upstream.pointee.isScripting && upstream.pointee.pending.firstNumber < upstream.pointee.lastScript
+    }
+
+    mutating func endScripting(_ upstream: UpstreamPointer) {
+        guard upstream.pointee.isScripting else { return }
+        upstream.pointee.isScripting = false
+        scriptingUpstreams.remove(upstream)
+    }
+
+    private mutating func overtake(_ upstream: UpstreamPointer) {
+        endScripting(upstream)
+        guard !upstream.pointee.isRetired else { return }
+        let shard = upstream.pointee.shard
+        let database = shard.pointee.database
+        let lane = upstream.pointee.lane
+        parkAskers(upstream)
+        upstream.pointee.isRetired = true
+        upstream.pointee.isOvertaken = true
+        database.pointee.table.shared.longScripts.add(1, ordering: .relaxed)
+        let next = makeUpstream(shard, .shared, lane)
+        shard.pointee.shared[lane] = next
+        for index in 0..<database.pointee.shardCount where database.pointee.shards[index] == shard {
+            database.pointee.lanes[lane][index] = next
+        }
+    }
+
+    /// A long script runs at some shard of the database, whichever loop sent it.
+    func hasLongScript(_ database: DatabasePointer) -> Bool {
+        database.pointee.table.shared.longScripts.load(ordering: .relaxed) > 0
+    }
+
+    /// SCRIPT KILL, FUNCTION KILL: past the script, to every shard.
+    mutating func kill(_ session: SessionPointer, _ bytes: Bytes, _ command: ScannedCommand) -> Step {
+        let database = session.pointee.database
+        for index in 0..<database.pointee.shardCount {
+            let shard = database.pointee.shards[index]
+            for upstream in Array(shard.pointee.shared.values) where hasScript(upstream) {
+                if upstream.pointee.state == .ready { overtake(upstream) }
+            }
+        }
+        if session.pointee.isParked { return .parked }  // Its own script is among them.
+        return fanOut(session, bytes, command, .anyOK, isWrite: false)
+    }
+}
