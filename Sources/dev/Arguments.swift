@@ -5,7 +5,9 @@ struct Arguments {
     private let options: [String: String]
 
     private static let flags: Set<String> = ["json", "yes", "quick", "help", "no-data"]
-    private static let valued: Set<String> = ["nodes", "only", "network", "directory", "minutes", "seed", "target"]
+    private static let valued: Set<String> = [
+        "nodes", "only", "network", "directory", "minutes", "seed", "target", "suite", "shards", "tags",
+    ]
 
     init(_ all: [String]) throws {
         var words: [String] = []

@@ -38,6 +38,7 @@ struct Dev {
         case "lint": try LintVerb(arguments).run()
         case "format": try FormatVerb(arguments).run()
         case "fuzz": try FuzzVerb(arguments).run()
+        case "redis-suite": try RedisSuiteVerb(arguments).run()
         case "package": try PackageVerb(arguments).run()
         case "image": try ImageVerb(arguments).run()
         case "help", "--help", "-h": Console.out(Help.text)

@@ -20,10 +20,15 @@ enum Help {
                      --minutes N    how long (10)
                      --seed N       where to begin; a failure names its own
                      --target T     requests, replies, keys, merges or inline only
+          redis-suite  Redis' own test suite against redis-server and against an endpoint of the loopback cluster
+                     --suite PATH   a checkout of redis 7.0
+                     --shards N     shards of the endpoint (1)
+                     --only FILE    one file, e.g. type/list
+                     --tags TAGS    of the suite (-needs:debug -needs:repl -needs:save)
           package  the release: .build/package/{tarn,tarn-<version>-linux-<arch>.tar.zst}
           image    the node image `tarn-node`, from that package, with Docker
 
-        up, down and status take --network 127.0.X (127.0.0) and --directory DIR (.build/cluster), so that
+        up, down, status and redis-suite take --network 127.0.X (127.0.0) and --directory DIR (.build/cluster), so that
         several clusters fit on one machine.
         docs/development.md tells more.
         """
