@@ -16,6 +16,9 @@ package final class Gather {
         case latencyLatest, latencyHistory
         /// A key for each shard, then the size of each shard, by which it is chosen.
         case randomKey
+        /// FUNCTION DUMP of shards that may have what another one lacks.
+        case functions(FunctionReplay)
+        case scriptLoad(body: [UInt8])
         /// CONFIG GET: what clients may see of the shard's settings, with the database's own in place.
         case configuration([String: String])
         /// CONFIG SET of what clients may see and not change, which is fine when it is so already: the values asked for,

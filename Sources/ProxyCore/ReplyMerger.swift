@@ -16,7 +16,7 @@ package enum ReplyMerger {
         case .minimum: return integer(parts.map(number).min() ?? 0)
         case .configuration(let own): return ConfigurationView.merge(first, own)
         case .list: return list(parts)
-        case .learn, .learnVersion, .settings, .keys, .first, .anyOK: return first
+        case .learn, .learnVersion, .settings, .keys, .functions, .scriptLoad, .first, .anyOK: return first
         case .fixed(let reply): return reply
         case .namedCounts: return namedCounts(parts)
         case .randomKey: return randomKey(parts, random)

@@ -95,6 +95,10 @@ extension Worker {
         case .allShardsEvery: return fanOut(session, bytes, command, .every, isWrite: false)
         case .allShardsInfo:
             return fanOut(session, bytes, command, .info(infoFacts(database)), isWrite: false)
+        case .scriptLoad: return loadScript(session, bytes, command)
+        case .scriptFlush:
+            forgetScripts(session)
+            return fanOut(session, bytes, command, .first, isWrite: true)
         case .functionStats: return fanOut(session, bytes, command, .functionStats, isWrite: false)
         case .latencyHistogram: return fanOut(session, bytes, command, .histogram, isWrite: false)
         case .latencyLatest: return fanOut(session, bytes, command, .latencyLatest, isWrite: false)

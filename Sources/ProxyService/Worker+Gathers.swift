@@ -140,6 +140,8 @@ extension Worker {
             if isAlive { gather.session.pointee.database.pointee.version = InfoMerger.version(gather.parts[0]) }
             deliver(gather.session, gather.sequence, [])
         case .settings(let order): proceed(order, gather)
+        case .functions(let replay): finish(replay, gather)
+        case .scriptLoad(let body): finishLoad(body, gather)
         default: deliver(gather.session, gather.sequence, gather.reply(random: nextRandom()))
         }
     }

@@ -88,6 +88,14 @@ extension Worker {
             }
         }
         if session.pointee.isParked { return .parked }  // Its own script is among them.
-        return fanOut(session, bytes, command, .anyOK, isWrite: false)
+        // While a script runs a new connection can log in, and not select a logical database.
+        let lane = Lane(databaseIndex: 0, usesRESP3: session.pointee.usesRESP3)
+        openLane(database, lane)
+        let gather = makeGather(session, .anyOK, database.pointee.shardCount)
+        let request = ByteSpan(start: bytes, count: command.byteCount).bytes
+        for index in 0..<database.pointee.shardCount {
+            ask(gather, index, database.pointee.lanes[lane][index], request, isWrite: false)
+        }
+        return .next
     }
 }

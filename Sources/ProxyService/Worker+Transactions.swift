@@ -33,7 +33,7 @@ extension Worker {
             .echo, .time, .anyShard, .firstShard, .unwatch:
             break
         case .allShardsOK, .allShardsSum, .allShardsList, .allShardsFirst, .allShardsEvery, .allShardsAnyOK,
-            .functionStats, .latencyHistogram, .latencyLatest, .latencyHistory, .slowlogGet, .namedCounts, .randomKey,
+            .scriptLoad, .scriptFlush, .functionStats, .latencyHistogram, .latencyLatest, .latencyHistory, .slowlogGet, .namedCounts, .randomKey,
             .scan, .lastsave, .commandInfo:
             if session.pointee.database.pointee.shardCount > 1 {
                 return reject(session, "ERR \(info.name) inside MULTI is not possible on a sharded database")

@@ -69,6 +69,10 @@ extension Worker {
             }
             let pending = upstream.pointee.pending.removeFirst()
             answered &+= Int(pending.byteCount)
+            if bytes[index] == UInt8(ascii: "-"), replay(upstream, pending, answered: answered, bytes + index, length) {
+                index &+= length
+                continue
+            }
             if bytes[index] == UInt8(ascii: "-"),
                 isDeclined(upstream, pending, bytes + index, length)
                     && repeatLater(upstream, pending, answered: answered, bytes + index, length)
@@ -137,8 +141,13 @@ extension Worker {
         case .login:
             upstream.pointee.backoffMilliseconds = 0
             if bytes[0] == UInt8(ascii: "-") {
-                log("shard \(upstream.pointee.shard.pointee.identifier) refused the proxy's login")
-                failAll(upstream, "ERR the shard refused the proxy's login")
+                let text = ByteSpan(start: bytes + 1, count: max(0, count - 3)).text
+                if text.hasPrefix("BUSY ") {  // To SELECT, while a script runs: so would have been what follows.
+                    failAll(upstream, text)
+                } else {
+                    log("shard \(upstream.pointee.shard.pointee.identifier) refused the proxy's login")
+                    failAll(upstream, "ERR the shard refused the proxy's login")
+                }
                 lose(upstream)
             }
         case .identity:

@@ -22,6 +22,8 @@
     case allShardsOK, allShardsSum, allShardsList, allShardsInfo, allShardsFirst, allShardsEvery
     /// KILL of a script: one shard has it to kill.
     case allShardsAnyOK
+    /// On their way to every shard they are noted here.
+    case scriptLoad, scriptFlush
     case functionStats, latencyHistogram, latencyLatest, latencyHistory, slowlogGet, namedCounts
     case randomKey, scan
     /// Answered by the proxy.
@@ -51,8 +53,8 @@ extension CommandHandling {
         "pubsub|shardnumsub": .namedCounts,
         "flushall": .allShardsOK, "flushdb": .allShardsOK, "dbsize": .allShardsSum, "keys": .allShardsList,
         "randomkey": .randomKey, "info": .allShardsInfo, "scan": .scan, "sort": .sort, "sort_ro": .sort,
-        "script": .notPermitted, "script|load": .allShardsFirst, "script|exists": .allShardsEvery,
-        "script|flush": .allShardsOK, "script|kill": .allShardsAnyOK, "script|help": .anyShard,
+        "script": .notPermitted, "script|load": .scriptLoad, "script|exists": .allShardsEvery,
+        "script|flush": .scriptFlush, "script|kill": .allShardsAnyOK, "script|help": .anyShard,
         "function": .notPermitted, "function|load": .allShardsFirst, "function|delete": .allShardsFirst,
         "function|flush": .allShardsFirst, "function|restore": .allShardsFirst, "function|kill": .allShardsAnyOK,
         "function|list": .firstShard, "function|dump": .firstShard, "function|stats": .functionStats,

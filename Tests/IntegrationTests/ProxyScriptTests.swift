@@ -38,6 +38,20 @@ import Testing
         #expect(try other.command(["SCRIPT", "KILL"]).hasPrefix("-NOTBUSY "))
     }
 
+    /// In another logical database than the first; the killer has to be heard there, too.
+    @Test func otherDatabasesHearBusyAndMayKill() throws {
+        let fixture = try fixture("127.0.53.115", shards: 1)
+        let (runner, other) = (try fixture.connect(10001), try fixture.connect(10001))
+        for client in [runner, other] { #expect(try client.command(["SELECT", "9"]) == "+OK\r\n") }
+        #expect(try other.command(["SET", "a", "1"]) == "+OK\r\n")
+        try runner.send(RedisConnection.encode(["EVAL", Self.endless, "0"]))
+        try awaitBusy(other)
+        #expect(try other.command(["GET", "a"]).hasPrefix("-BUSY "))
+        #expect(try other.command(["SCRIPT", "KILL"]) == "+OK\r\n")
+        #expect(String(decoding: try runner.reply(), as: UTF8.self).contains("Script killed by user"))
+        #expect(try other.command(["GET", "a"]) == "$1\r\n1\r\n")
+    }
+
     /// What a client sent behind its own script comes after it; what it sends later, after that.
     @Test func theOrderOfASessionHolds() throws {
         let fixture = try fixture("127.0.53.113", shards: 1)
@@ -61,5 +75,58 @@ import Testing
         try fixture.restartShard(0)
         #expect(try other.command(["SET", "a", "1"]) == "+OK\r\n")
         #expect(try runner.command(["PING"]) == "+PONG\r\n")
+    }
+}
+
+/// A shard that lost its data has no scripts and no functions either; the database still does.
+@Suite struct ProxyReplayTests {
+    private static let library = "#!lua name=mylib\nredis.register_function('double', "
+        + "function(keys, args) return redis.call('INCRBY', keys[1], 2) end)"
+
+    /// `bar` is the first shard's, `foo` the second's.
+    @Test(arguments: [2, 3]) func whatAShardLacksIsBroughtToIt(version: Int) throws {
+        let fixture = try ProxyFixture(host: "127.0.53.13\(version)", shards: 2)
+        _ = try fixture.tell(.update(fixture.routes(1, port: 10001, shards: 2)))
+        let client = try fixture.connect(10001)
+        _ = try client.command(["HELLO", "\(version)"])
+        let loaded = try client.command(["SCRIPT", "LOAD", "return redis.call('INCR', KEYS[1])"])
+        #expect(loaded.hasPrefix("$40\r\n"))
+        let digest = String(loaded.split(whereSeparator: \.isNewline)[1])
+        #expect(try client.command(["FUNCTION", "LOAD", Self.library]) == "$5\r\nmylib\r\n")
+        for key in ["foo", "bar"] {
+            #expect(try client.command(["EVALSHA", digest, "1", key]) == ":1\r\n")
+            #expect(try client.command(["FCALL", "double", "1", key]) == ":3\r\n")
+        }
+        for (index, key) in ["bar", "foo"].enumerated() {
+            fixture.shards[index].kill()
+            try fixture.restartShard(index)
+            // Two clients, so that one finds what the other brought.
+            for expected in [1, 2] {
+                let other = try fixture.connect(10001)
+                #expect(try other.command(["EVALSHA", digest.uppercased(), "1", key]) == ":\(expected)\r\n")
+            }
+            #expect(try client.command(["FCALL", "double", "1", key]) == ":4\r\n")
+            #expect(try client.command(["FCALL", "double", "1", key]) == ":6\r\n")
+        }
+        #expect(try client.command(["FCALL", "nosuch", "1", "foo"]) == "-ERR Function not found\r\n")
+        #expect(try client.command(["FCALL_RO", "nosuch", "1", "bar"]) == "-ERR Function not found\r\n")
+        #expect(try client.command(["SCRIPT", "FLUSH"]) == "+OK\r\n")
+        #expect(try client.command(["EVALSHA", digest, "1", "foo"]).hasPrefix("-NOSCRIPT "))
+    }
+
+    /// What was sent behind it must not be overtaken: then the client hears what is missing.
+    @Test func aPipelineIsNotReordered() throws {
+        let fixture = try ProxyFixture(host: "127.0.53.134", shards: 1)
+        _ = try fixture.tell(.update(fixture.routes(1, port: 10001, shards: 1)))
+        let client = try fixture.connect(10001)
+        let loaded = try client.command(["SCRIPT", "LOAD", "return redis.call('INCR', KEYS[1])"])
+        let digest = String(loaded.split(whereSeparator: \.isNewline)[1])
+        let shard = try RedisConnection(path: fixture.socket(0))
+        #expect(try shard.command(["SCRIPT", "FLUSH"]) == "+OK\r\n")
+        try client.send(
+            RedisConnection.encode(["EVALSHA", digest, "1", "n"]) + RedisConnection.encode(["SET", "n", "7"]))
+        #expect(String(decoding: try client.reply(), as: UTF8.self).hasPrefix("-NOSCRIPT "))
+        #expect(try client.reply() == Array("+OK\r\n".utf8))
+        #expect(try client.command(["EVALSHA", digest, "1", "n"]) == ":8\r\n")
     }
 }
