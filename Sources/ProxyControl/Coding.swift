@@ -83,7 +83,9 @@ extension WireReader {
 extension DatabaseStatistics: WireMessage {
     package func encode(into writer: inout WireWriter) {
         writer.write(Int64(database.rawValue))
-        for counter in [connections, acceptedConnections, requests, receivedBytes, sentBytes] { writer.write(counter) }
+        for counter in [connections, acceptedConnections, requests, receivedBytes, sentBytes, refusedRequests] {
+            writer.write(counter)
+        }
     }
 
     package init(from reader: inout WireReader) throws(WireError) {
@@ -93,6 +95,7 @@ extension DatabaseStatistics: WireMessage {
         requests = try reader.read()
         receivedBytes = try reader.read()
         sentBytes = try reader.read()
+        refusedRequests = try reader.read()
     }
 }
 

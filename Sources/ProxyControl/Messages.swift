@@ -37,10 +37,12 @@ package struct DatabaseStatistics: Hashable, Sendable {
     package var requests: UInt64
     package var receivedBytes: UInt64
     package var sentBytes: UInt64
+    /// Commands that clients of a database may not use, whatever they were told about it.
+    package var refusedRequests: UInt64
 
     package init(
         database: DatabaseID, connections: UInt64 = 0, acceptedConnections: UInt64 = 0, requests: UInt64 = 0,
-        receivedBytes: UInt64 = 0, sentBytes: UInt64 = 0
+        receivedBytes: UInt64 = 0, sentBytes: UInt64 = 0, refusedRequests: UInt64 = 0
     ) {
         self.database = database
         self.connections = connections
@@ -48,5 +50,6 @@ package struct DatabaseStatistics: Hashable, Sendable {
         self.requests = requests
         self.receivedBytes = receivedBytes
         self.sentBytes = sentBytes
+        self.refusedRequests = refusedRequests
     }
 }

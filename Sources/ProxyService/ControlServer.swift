@@ -237,6 +237,7 @@ extension ControlServer.Operation {
         sum.requests += part.requests
         sum.receivedBytes += part.receivedBytes
         sum.sentBytes += part.sentBytes
+        sum.refusedRequests += part.refusedRequests
         statistics[part.database] = sum
     }
 }

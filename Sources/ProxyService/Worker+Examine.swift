@@ -67,7 +67,13 @@ extension Worker {
 
     /// - Parameter name: As Redis prints it: `command` or `command|subcommand`.
     mutating func rejectPermission(_ session: SessionPointer, _ name: String) -> Step {
-        reject(session, Self.permissionText(name))
+        refuse(session, Self.permissionText(name))
+    }
+
+    /// A command that clients of a database may not use. Counted, so that somebody can see who tries.
+    mutating func refuse(_ session: SessionPointer, _ text: String) -> Step {
+        session.pointee.database.pointee.statistics.refusedRequests &+= 1
+        return reject(session, text)
     }
 
     static func permissionText(_ name: String) -> String {
@@ -118,7 +124,7 @@ extension Worker {
         case .unsubscribe: return unsubscribe(session, bytes, command, info)
         case .monitor: return monitor(session)
         case .wait: return wait(session, bytes, command)
-        case .refused: return reject(session, Self.unknownText(bytes, command))
+        case .refused: return refuse(session, Self.unknownText(bytes, command))
         case .notPermitted:
             return rejectPermission(session, info.name)
         case .auth, .hello, .ping, .echo, .quit, .select, .client, .commandInfo, .time, .config, .reset, .role, .acl,

@@ -22,7 +22,7 @@ extension Worker {
         case .watch: return answerInside(session, "ERR WATCH inside MULTI is not allowed")
         case .quit, .reset:
             return local(session, ArgumentCursor.all(bytes, command), bytes, command, info)
-        case .refused: return reject(session, Self.unknownText(bytes, command))
+        case .refused: return refuse(session, Self.unknownText(bytes, command))
         case .notPermitted:
             return rejectPermission(session, info.name)
         case .otherDatabase

@@ -24,7 +24,7 @@ enum Help {
                      --suite PATH   a checkout of redis 7.0
                      --shards N     shards of the endpoint (1)
                      --only FILE    one file, e.g. type/list
-                     --tags TAGS    of the suite (-needs:debug -needs:repl -needs:save)
+                     --tags TAGS    of the suite; what a tenant has not is left out unless said
           package  the release: .build/package/{tarn,tarn-<version>-linux-<arch>.tar.zst}
           image    the node image `tarn-node`, from that package, with Docker
 

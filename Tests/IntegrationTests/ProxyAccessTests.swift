@@ -4,6 +4,18 @@ import Testing
 
 /// ACL of an endpoint: one user, and no trace of the shards' own.
 @Suite struct ProxyAccessTests {
+    @Test func refusalsAreCounted() throws {
+        let fixture = try ProxyFixture(host: "127.0.53.123", shards: 1)
+        _ = try fixture.tell(.update(fixture.routes(1, port: 10001, shards: 1)))
+        let client = try fixture.connect(10001)
+        #expect(try client.command(["DEBUG", "SLEEP", "0"]).hasPrefix("-ERR unknown command 'DEBUG'"))
+        #expect(try client.command(["SAVE"]).hasPrefix("-NOPERM "))
+        #expect(try client.command(["CONFIG", "SET", "dir", "/"]).hasPrefix("-NOPERM "))
+        #expect(try client.command(["GET"]).hasPrefix("-ERR wrong number"))
+        guard case .statistics(let list) = try fixture.tell(.reportStatistics) else { throw Violation("no statistics") }
+        #expect(list.first?.refusedRequests == 3)
+    }
+
     @Test(arguments: ["", "secret"]) func oneUserIsToldOf(password: String) throws {
         let fixture = try ProxyFixture(host: "127.0.53.\(password.isEmpty ? 121 : 122)", shards: 2)
         _ = try fixture.tell(.update(fixture.routes(1, port: 10001, shards: 2, password: password)))
