@@ -21,8 +21,7 @@ package final class Gather {
         case scriptLoad(body: [UInt8])
         /// CONFIG GET: what clients may see of the shard's settings, with the database's own in place.
         case configuration([String: String])
-        /// CONFIG SET of what clients may see and not change, which is fine when it is so already: the values asked for,
-        /// those of the database itself, and what else the command sets.
+        /// CONFIG SET of what clients may see and not change, which is fine when it is so already.
         case settings(SettingsOrder)
         /// INFO of a shard, of which only the version is of interest.
         case learnVersion

@@ -56,7 +56,8 @@ import Testing
     @Test func theOrderOfASessionHolds() throws {
         let fixture = try fixture("127.0.53.113", shards: 1)
         let client = try fixture.connect(10001)
-        let slow = "local t = redis.call('TIME') local e = t[1] * 1000000 + t[2] + 300000 "
+        let slow =
+            "local t = redis.call('TIME') local e = t[1] * 1000000 + t[2] + 300000 "
             + "repeat t = redis.call('TIME') until t[1] * 1000000 + t[2] > e return redis.call('INCR', KEYS[1])"
         try client.send(RedisConnection.encode(["EVAL", slow, "1", "n"]) + RedisConnection.encode(["INCR", "n"]))
         let other = try fixture.connect(10001)
@@ -80,7 +81,8 @@ import Testing
 
 /// A shard that lost its data has no scripts and no functions either; the database still does.
 @Suite struct ProxyReplayTests {
-    private static let library = "#!lua name=mylib\nredis.register_function('double', "
+    private static let library =
+        "#!lua name=mylib\nredis.register_function('double', "
         + "function(keys, args) return redis.call('INCRBY', keys[1], 2) end)"
 
     /// `bar` is the first shard's, `foo` the second's.

@@ -100,7 +100,8 @@ import Testing
         #expect(
             merge([one, other], .latencyLatest) == "*2\r\n" + event("command", 200, 3, 90) + event("fork", 7, 7, 7))
         #expect(
-            merge(["*2\r\n*2\r\n:9\r\n:1\r\n*2\r\n:10\r\n:4\r\n", "*1\r\n*2\r\n:9\r\n:3\r\n"], .latencyHistory)
+            merge(
+                ["*2\r\n*2\r\n:9\r\n:1\r\n*2\r\n:10\r\n:4\r\n", "*1\r\n*2\r\n:9\r\n:3\r\n"], .latencyHistory)
                 == "*2\r\n*2\r\n:9\r\n:3\r\n*2\r\n:10\r\n:4\r\n")
         #expect(merge(["-NOTBUSY a\r\n", "+OK\r\n"], .anyOK) == "+OK\r\n")
         #expect(merge(["-NOTBUSY a\r\n", "-UNKILLABLE b\r\n"], .anyOK) == "-UNKILLABLE b\r\n")

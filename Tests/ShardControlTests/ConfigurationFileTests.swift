@@ -169,9 +169,9 @@ import Testing
         masterauth r3plica
         user default off
         user manager on >m4nager ~* &* +@all
-        user proxy on >pr0xy ~* &* +@all -@admin -@dangerous +keys +flushall +flushdb +sort +sort_ro +restore +swapdb +info \
-        +role +lastsave +monitor +config|get +config|resetstat +slowlog|get +slowlog|len +slowlog|reset +latency|histogram \
-        +latency|history +latency|latest +latency|reset +client|unblock
+        user proxy on >pr0xy ~* &* +@all -@admin -@dangerous +keys +flushall +flushdb +sort +sort_ro +restore +swapdb \
+        +info +role +lastsave +monitor +config|get +config|resetstat +slowlog|get +slowlog|len +slowlog|reset \
+        +latency|histogram +latency|history +latency|latest +latency|reset +client|unblock
         user replica on >r3plica +psync +replconf +ping
 
         """
