@@ -149,7 +149,8 @@ import Testing
         func part(_ keys: Int, _ memory: Int) -> String {
             let text =
                 "# Server\r\nredis_version:7.0.15\r\ntcp_port:0\r\n\r\n# Memory\r\nused_memory:\(memory)\r\n"
-                + "used_memory_human:x\r\n\r\n# Replication\r\nslave0:ip=10.0.0.2\r\n\r\n# Keyspace\r\ndb0:keys=\(keys),expires=1,avg_ttl=\(keys)\r\n"
+                + "used_memory_human:x\r\n\r\n# Replication\r\nslave0:ip=10.0.0.2\r\n\r\n# Keyspace\r\n"
+                + "db0:keys=\(keys),expires=1,avg_ttl=\(keys)\r\n"
             return "$\(text.utf8.count)\r\n\(text)\r\n"
         }
         func verbatim(_ bulk: String) -> String {
