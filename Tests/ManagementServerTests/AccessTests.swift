@@ -123,4 +123,5 @@ import Testing
 private let internalRoutes = [
     ("POST", InternalPath.admissions), ("GET", InternalPath.progress + "?database=1&epoch=1"),
     ("GET", InternalPath.shards), ("GET", InternalPath.node), ("POST", InternalPath.shardExits),
+    ("POST", InternalPath.settings),
 ]
