@@ -67,11 +67,11 @@ extension Worker {
 
     /// - Parameter name: As Redis prints it: `command` or `command|subcommand`.
     mutating func rejectPermission(_ session: SessionPointer, _ name: String) -> Step {
-        refuse(session, Self.permissionText(name))
+        refuse(session, Array(Self.permissionText(name).utf8))
     }
 
     /// A command that clients of a database may not use. Counted, so that somebody can see who tries.
-    mutating func refuse(_ session: SessionPointer, _ text: String) -> Step {
+    mutating func refuse(_ session: SessionPointer, _ text: [UInt8]) -> Step {
         session.pointee.database.pointee.statistics.refusedRequests &+= 1
         return reject(session, text)
     }
