@@ -93,7 +93,12 @@ final class ManagerConnection {
         guard write(descriptor, frame, frame.count) == frame.count else { throw Violation("short write") }
     }
 
-    func hangUp() { shutdown(descriptor, Int32(SHUT_RDWR)) }
+    /// Returns when the proxy has noticed.
+    func hangUp() {
+        shutdown(descriptor, Int32(SHUT_WR))
+        var byte: UInt8 = 0
+        while read(descriptor, &byte, 1) > 0 {}
+    }
 
     func next() throws -> ProxyEvent {
         while true {

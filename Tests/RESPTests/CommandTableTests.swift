@@ -20,7 +20,7 @@ import Testing
             ("get", CommandHandling.key), ("GeT", .key), ("georadiusbymember_ro", .key), ("MGET", .mget),
             ("BLPOP", .keys), ("eval", .keys), ("XREADGROUP", .keys), ("Sort", .sort), ("object|ENCODING", .keys),
             ("xgroup|createconsumer", .keys), ("memory|usage", .keys), ("memory|doctor", .notPermitted),
-            ("script|load", .allShardsFirst), ("config|set", .config),
+            ("script|load", .scriptLoad), ("config|set", .config),
             ("shutdown", .notPermitted), ("debug", .refused),
         ] {
             let entry = withBytes(Array(name.utf8)) { table.find($0, count: $1) }
