@@ -85,6 +85,15 @@ extension Worker {
         }
         followRoutes(database, haveSlotsMoved: haveSlotsMoved)
         for shard in leaving { retire(shard) }
+        // The new shards' server may be another one. Not before: what was moved to them was still looked up.
+        forgetLearned(database)
+    }
+
+    private func forgetLearned(_ database: DatabasePointer) {
+        guard let learned = database.pointee.learned else { return }
+        for session in sessions(of: database) { session.pointee.lastCommand = nil }  // It may be one of these.
+        learned.deallocate()
+        database.pointee.learned = nil
     }
 
     private mutating func makeShards(

@@ -75,6 +75,8 @@ final class RedisConnection {
         return count >= 0 || bytes.isEmpty
     }
 
+    func skip(_ count: Int) throws { _ = try take(count) }
+
     /// One whole reply, byte by byte as it came.
     func reply() throws -> [UInt8] {
         let line = try readLine()
