@@ -182,9 +182,10 @@ extension Worker {
 
     /// SORT may look at keys of its own slot only; others would seem to be missing.
     func strayPatternText(_ bytes: Bytes, _ command: ScannedCommand, _ slot: Int) -> String? {
-        KeyExtractor.strayPattern(ArgumentCursor.all(bytes, command), slot: slot, hasher).map { option in
-            "ERR \(option) option of SORT denied in cluster mode when keys formed by the pattern may be in different slots."
-        }
+        let arguments = ArgumentCursor.all(bytes, command)
+        guard let option = KeyExtractor.strayPattern(arguments, slot: slot, hasher) else { return nil }
+        return "ERR \(option) option of SORT denied in cluster mode when keys formed by the pattern may be in "
+            + "different slots."
     }
 
     static let crossSlotText = "CROSSSLOT Keys in request don't hash to the same slot"

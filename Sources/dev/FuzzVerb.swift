@@ -14,9 +14,12 @@ struct FuzzVerb {
         let minutes = try arguments.number("minutes", in: 1...10_000) ?? 10
         Console.step("building tarn-fuzz")
         try SwiftBuild(
-            workspace: workspace, name: "fuzz-build", arguments: ["-c", "release", "--product", "tarn-fuzz"]
+            workspace: workspace, name: "fuzz-build",
+            arguments: [
+                "-c", "release", "--static-swift-stdlib", "--scratch-path", workspace.release, "--product", "tarn-fuzz",
+            ]
         ).run()
-        var command = Command(["\(workspace.root)/.build/release/tarn-fuzz", "--minutes", "\(minutes)"])
+        var command = Command(["\(workspace.release)/release/tarn-fuzz", "--minutes", "\(minutes)"])
         for option in ["seed", "target"] {
             if let value = arguments.value(option) { command.arguments += ["--\(option)", value] }
         }

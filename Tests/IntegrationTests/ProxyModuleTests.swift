@@ -8,7 +8,8 @@ import TestSupport
     private static func bulk(_ text: String) -> String { "$\(text.utf8.count)\r\n\(text)\r\n" }
 
     private static func specification(_ begin: String, _ find: String, flags: String = "") -> String {
-        "*6\r\n\(bulk("flags"))*\(flags.isEmpty ? 0 : 1)\r\n\(flags)\(bulk("begin_search"))\(begin)\(bulk("find_keys"))\(find)"
+        "*6\r\n\(bulk("flags"))*\(flags.isEmpty ? 0 : 1)\r\n\(flags)"
+            + "\(bulk("begin_search"))\(begin)\(bulk("find_keys"))\(find)"
     }
 
     private static func pairs(_ type: String, _ values: [(String, String)]) -> String {

@@ -83,7 +83,8 @@ import TestSupport
             let times = entries.map { $0.children[1].number ?? 0 }
             #expect(times == times.sorted(by: >))
         }
-        #expect(try client.command(["SLOWLOG", "GET", "-2"]).hasPrefix("-ERR count should be greater than or equal to -1"))
+        #expect(
+            try client.command(["SLOWLOG", "GET", "-2"]).hasPrefix("-ERR count should be greater than or equal to -1"))
         #expect(try client.command(["SLOWLOG", "RESET"]) == "+OK\r\n")
         let histogram = try client.command(["LATENCY", "HISTOGRAM", "set"])
         #expect(histogram.hasPrefix(version == 2 ? "*2\r\n$3\r\nset\r\n*4\r\n" : "%1\r\n$3\r\nset\r\n%2\r\n"))
@@ -98,7 +99,8 @@ import TestSupport
         _ = try fixture.tell(.update(fixture.routes(1, port: 10001, shards: 2)))
         let client = try fixture.connect(10001)
         let crossSlot = "-CROSSSLOT Keys in request don't hash to the same slot\r\n"
-        let denied = "option of SORT denied in cluster mode when keys formed by the pattern may be in different slots.\r\n"
+        let denied =
+            "option of SORT denied in cluster mode when keys formed by the pattern may be in different slots.\r\n"
         for (text, expected) in [
             ("SADD foo a b c", ":3\r\n"), ("SADD bar b c d", ":3\r\n"), ("SET str x", "+OK\r\n"),
             ("SINTER foo none bar", "*0\r\n"), ("SDIFF foo bar", "*1\r\n$1\r\na\r\n"),
@@ -108,7 +110,8 @@ import TestSupport
             ("LCS foo bar", crossSlot), ("SUNIONSTORE foo bar", crossSlot), ("COPY foo bar", crossSlot),
             ("MSETNX foo 1 bar 2", crossSlot), ("RPUSH list 3 1 2", ":3\r\n"),
             ("SORT list BY w_*", "-ERR BY \(denied)"), ("SORT list GET w_*", "-ERR GET \(denied)"),
-            ("SORT_RO list BY {foo}_*", "-ERR BY \(denied)"), ("SORT list BY nosort GET #", "*3\r\n$1\r\n3\r\n$1\r\n1\r\n$1\r\n2\r\n"),
+            ("SORT_RO list BY {foo}_*", "-ERR BY \(denied)"),
+            ("SORT list BY nosort GET #", "*3\r\n$1\r\n3\r\n$1\r\n1\r\n$1\r\n2\r\n"),
             ("SORT list BY {list}_*", "*3\r\n$1\r\n1\r\n$1\r\n2\r\n$1\r\n3\r\n"), ("MULTI", "+OK\r\n"),
             ("SORT list BY w_*", "-ERR BY \(denied)"),
             ("EXEC", "-EXECABORT Transaction discarded because of previous errors.\r\n"),
