@@ -27,7 +27,7 @@ enum MergeFuzz {
     }
 
     private static func merge(_ random: inout SeededRandom, parts: Int) -> Gather.Merge {
-        switch random.below(18) {
+        switch random.below(20) {
         case 0: .elements(owners: (0..<random.below(9)).map { _ in UInt16(random.below(parts)) })
         case 1: .sum
         case 2: .minimum
@@ -45,6 +45,8 @@ enum MergeFuzz {
         case 14: .slowlog(limit: random.below(5) - 1)
         case 15: .functionStats
         case 16: .namedCounts
+        case 17: .latencyLatest
+        case 18: .latencyHistory
         default: .histogram
         }
     }
@@ -57,7 +59,8 @@ enum MergeFuzz {
         func number() -> Int { random.isOne(in: 9) ? random.one(of: [.max, .min, -1]) : random.below(9) }
         switch merge {
         case .elements(let owners): bulks(&writer, owners.count { Int($0) == index }, isSet: false, &random)
-        case .sum, .minimum, .first, .anyOK, .learn, .learnVersion, .keys, .fixed: writer.integer(number())
+        case .sum, .minimum, .first, .anyOK, .learn, .learnVersion, .keys, .fixed, .functions,
+            .scriptLoad: writer.integer(number())
         case .namedCounts:
             writer.array(4)
             for _ in 0..<2 {
@@ -88,6 +91,15 @@ enum MergeFuzz {
         case .every:
             writer.array(2)
             for _ in 0..<2 { writer.integer(random.below(2)) }
+        case .latencyLatest, .latencyHistory:
+            let count = random.below(3)
+            writer.array(count)
+            for _ in 0..<count {
+                let fields = merge.isLatest ? 4 : 2
+                writer.array(fields)
+                if merge.isLatest { writer.bulk(random.one(of: ["command", "fork"])) }
+                for _ in 0..<(merge.isLatest ? 3 : 2) { writer.integer(number()) }
+            }
         case .slowlog:
             let count = random.below(3)
             writer.array(count)
@@ -111,5 +123,11 @@ enum MergeFuzz {
     private static func bulks(_ writer: inout ReplyWriter, _ count: Int, isSet: Bool, _ random: inout SeededRandom) {
         if isSet { writer.set(count) } else { writer.array(count) }
         for _ in 0..<count { writer.bulk(random.one(of: ["a", "b", "c", "", "{t}x", "\r\n"])) }
+    }
+}
+
+extension Gather.Merge {
+    fileprivate var isLatest: Bool {
+        if case .latencyLatest = self { true } else { false }
     }
 }
