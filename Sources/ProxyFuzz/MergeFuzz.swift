@@ -60,7 +60,8 @@ enum MergeFuzz {
         switch merge {
         case .elements(let owners): bulks(&writer, owners.count { Int($0) == index }, isSet: false, &random)
         case .sum, .minimum, .first, .anyOK, .learn, .learnVersion, .keys, .fixed, .functions,
-            .scriptLoad: writer.integer(number())
+            .scriptLoad:
+            writer.integer(number())
         case .namedCounts:
             writer.array(4)
             for _ in 0..<2 {

@@ -29,12 +29,11 @@ extension Worker {
         where session.pointee.database.pointee.slots != nil && namesOtherDatabase(bytes, command, info):
             return reject(session, "ERR DB index is out of range")
         case .key, .keys, .keysByShard, .sort, .otherDatabase, .mget, .mset, .countOfKeys, .sunion, .sinter, .sdiff,
-            .ping,
-            .echo, .time, .anyShard, .firstShard, .unwatch:
+            .ping, .echo, .time, .anyShard, .firstShard, .unwatch:
             break
         case .allShardsOK, .allShardsSum, .allShardsList, .allShardsFirst, .allShardsEvery, .allShardsAnyOK,
-            .scriptLoad, .scriptFlush, .functionStats, .latencyHistogram, .latencyLatest, .latencyHistory, .slowlogGet, .namedCounts, .randomKey,
-            .scan, .lastsave, .commandInfo:
+            .scriptLoad, .scriptFlush, .functionStats, .latencyHistogram, .latencyLatest, .latencyHistory, .slowlogGet,
+            .namedCounts, .randomKey, .scan, .lastsave, .commandInfo:
             if session.pointee.database.pointee.shardCount > 1 {
                 return reject(session, "ERR \(info.name) inside MULTI is not possible on a sharded database")
             }

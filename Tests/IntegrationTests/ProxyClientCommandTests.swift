@@ -124,7 +124,7 @@ import TestSupport
         #expect(try other.command(["DEL", "k"]) == ":1\r\n")
         #expect(try other.command(["BLPOP", "l", "0.01"]) == "_\r\n")
         for (index, text) in [
-            ("16", "-ERR DB index is out of range\r\n"), ("x", "-ERR invalid DB index\r\n"),
+            ("16", "-ERR DB index is out of range\r\n"), ("x", "-ERR value is not an integer or out of range\r\n"),
             ("-1", "-ERR DB index is out of range\r\n"),
         ] { #expect(try other.command(["SELECT", index]) == text) }
         #expect(try other.command(["RESET"]) == "+RESET\r\n")
