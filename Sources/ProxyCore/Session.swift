@@ -152,6 +152,8 @@ package final class SessionDetails {
     package var askedName: [UInt8] = []
     /// Where the keys of the next command are, as a shard said.
     package var askedKeys: KeyExtractor.Result?
+    /// Number of the request that a shard was asked for; what it answered is of no use to any other.
+    package var askedFor: UInt32 = 0
     package var hasAskedVersion = false
     package var subscriptions = Subscriptions()
     package var isMonitor = false

@@ -173,9 +173,9 @@ extension Worker {
     private func slot(
         _ session: SessionPointer, _ bytes: Bytes, _ command: ScannedCommand, _ info: CommandInfo
     ) -> KeyExtractor.Result {
-        if let answer = session.pointee.details?.askedKeys {
-            session.pointee.details?.askedKeys = nil
-            return answer
+        if let details = session.pointee.details, let answer = details.askedKeys {
+            details.askedKeys = nil
+            if details.askedFor == session.pointee.nextSequence { return answer }
         }
         return KeyExtractor.slot(bytes, command, info, hasher)
     }

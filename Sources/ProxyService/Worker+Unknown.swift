@@ -41,10 +41,8 @@ extension Worker {
         let details = details(session)
         let isLearned =
             session.pointee.database.pointee.learned?.find(bytes + command.nameOffset, count: command.nameCount) != nil
-        if isLearned || details.askedName == name || name.isEmpty || name.count > CommandTable.maximumNameBytes {
-            details.askedName = []
-            return nil
-        }
+        let isAsked = details.askedName == name && details.askedFor == session.pointee.nextSequence
+        if isLearned || isAsked || name.isEmpty || name.count > CommandTable.maximumNameBytes { return nil }
         if mustPark(session, sharedUpstream(session, 0)) { return .parked }
         details.askedName = name
         var writer = ReplyWriter()
@@ -53,6 +51,7 @@ extension Worker {
         writer.bulk("INFO")
         writer.bulk(name)
         ask(session, writer.bytes, .learn)
+        details.askedFor = session.pointee.nextSequence
         park(session, untilReplied: true)
         return .parked
     }
@@ -78,6 +77,7 @@ extension Worker {
         let head = CommandProgress.headBytes(bytes, command.byteCount)
         writer.raw(bytes + head, command.byteCount - head)
         ask(session, writer.bytes, .keys)
+        details(session).askedFor = session.pointee.nextSequence
         park(session, untilReplied: true)
         return .parked
     }

@@ -4,6 +4,9 @@ import TestSupport
 struct DifferentialRun {
     let plain: RedisConnection
     let endpoint: RedisConnection
+    /// Other clients of the two, who get in the way.
+    let rivals: [RedisConnection]
+    let version: Int
     let shardCount: Int
     let name: String
     private(set) var source: ValueSource
@@ -12,17 +15,23 @@ struct DifferentialRun {
     private(set) var failures: [String] = []
     private var history: [String] = []
 
-    init(plain: RedisConnection, endpoint: RedisConnection, shardCount: Int, seed: UInt64, name: String) {
+    init(
+        plain: RedisConnection, endpoint: RedisConnection, rivals: [RedisConnection], shardCount: Int, version: Int,
+        seed: UInt64, name: String
+    ) {
         self.plain = plain
         self.endpoint = endpoint
+        self.rivals = rivals
+        self.version = version
         self.shardCount = shardCount
         self.name = name
         source = ValueSource(seed: seed)
     }
 
     mutating func runBatch() throws {
-        switch source.below(12) {
+        switch source.below(13) {
         case 0: try transaction()
+        case 12: try source.below(4) == 0 ? beginAnew() : watch()
         case 1, 2, 3:
             for _ in 0..<source.below(30) { try exchange([next()]) }
         default: try exchange((0...source.below(80)).map { _ in next() })
@@ -83,6 +92,34 @@ struct DifferentialRun {
         var end = RandomCommand(words: [Array((isDiscarded ? "DISCARD" : "EXEC").utf8)])
         end.comparison = .each(comparisons)
         try exchange(commands + [end])
+    }
+
+    /// WATCH, and half of the time somebody changes the key before EXEC; sometimes the client itself does, or lets go.
+    private mutating func watch() throws {
+        func words(_ text: String) -> RandomCommand {
+            RandomCommand(words: text.split(separator: " ").map { Array($0.utf8) })
+        }
+        let key = "{t}s\(source.below(5))"
+        try exchange([words("WATCH \(key) {t}s9")])
+        if source.below(2) == 0 {
+            let touched = source.below(2) == 0 ? key : "{t}s8"
+            let replies = try rivals.map { try $0.command(["APPEND", touched, "x"]) }
+            if Set(replies.map { $0.prefix(1) }).count > 1 { failures.append("\(name): a rival's replies \(replies)") }
+        }
+        switch source.below(4) {
+        case 0: try exchange([words("SET \(key) own")])
+        case 1: try exchange([words("UNWATCH")])
+        default: break
+        }
+        try transaction()
+        try exchange([words("GET \(key)")])
+    }
+
+    private mutating func beginAnew() throws {
+        let greeting = ["HELLO", "\(version)"].map { Array($0.utf8) }
+        try exchange([
+            RandomCommand(words: [Array("RESET".utf8)]), RandomCommand(words: greeting, comparison: .shape),
+        ])
     }
 
     // MARK: Sending and comparing

@@ -29,7 +29,9 @@ import TestSupport
             #expect(loaded == "$12\r\ndifferential\r\n")
         }
         var run = DifferentialRun(
-            plain: plain, endpoint: endpoint, shardCount: shards, seed: seed &+ UInt64(shards * 10 + version),
+            plain: plain, endpoint: endpoint,
+            rivals: [try RedisConnection(path: fixture.socket(shards)), try fixture.connect(10001)],
+            shardCount: shards, version: version, seed: seed &+ UInt64(shards * 10 + version),
             name: "seed \(seed), \(shards) shards, RESP\(version)")
         var nextCheck = wanted / 4
         while run.commandCount < wanted && run.failures.count < 10 {
