@@ -19,7 +19,7 @@ import TestSupport
     @Test(arguments: [1, 2, 6], [2, 3]) func everyCommandAsOnOneServer(shards: Int, version: Int) throws {
         let seed = Self.setting("TARN_DIFFERENTIAL_SEED") ?? 20_261_125
         let wanted = Int(Self.setting("TARN_DIFFERENTIAL_COMMANDS") ?? 5000)
-        let fixture = try ProxyFixture(host: "127.0.52.\(shards * 10 + version)", shards: shards + 1)
+        let fixture = try ProxyFixture(host: ownNetwork + ".\(shards * 10 + version)", shards: shards + 1)
         _ = try fixture.tell(.update(fixture.routes(1, port: 10001, shards: shards)))
         let plain = try RedisConnection(path: fixture.socket(shards))
         let endpoint = try fixture.connect(10001)

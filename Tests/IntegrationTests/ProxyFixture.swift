@@ -71,6 +71,10 @@ final class ProxyFixture {
     func connect(_ port: UInt16) throws -> RedisConnection { try RedisConnection(host: host, port: port) }
 }
 
+/// The first three numbers of loopback addresses that no other test run on this machine uses: listeners share their
+/// ports (SO_REUSEPORT), so two runs on the same address would get each other's clients.
+let ownNetwork = "127.52.\(getpid() % 250)"
+
 /// What the manager does, with blocking calls.
 final class ManagerConnection {
     private let descriptor: Int32

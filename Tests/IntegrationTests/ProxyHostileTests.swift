@@ -8,7 +8,7 @@ import TestSupport
 @Suite struct ProxyHostileTests {
     @Test(arguments: [1, 2]) func nobodyElseNotices(shards: Int) throws {
         let seed = getenv("TARN_FUZZ_SEED").flatMap { UInt64(String(cString: $0)) } ?? 77
-        let fixture = try ProxyFixture(host: "127.0.52.\(100 + shards)", shards: shards)
+        let fixture = try ProxyFixture(host: ownNetwork + ".\(100 + shards)", shards: shards)
         _ = try fixture.tell(.update(fixture.routes(1, port: 10001, shards: shards)))
         let good = try fixture.connect(10001)
         var random = SeededRandom(seed: seed)
@@ -64,7 +64,7 @@ import TestSupport
 
     /// A million requests at once, of which nobody reads a reply until all are sent.
     @Test func aMillionTinyRequests() throws {
-        let fixture = try ProxyFixture(host: "127.0.52.110", shards: 2)
+        let fixture = try ProxyFixture(host: ownNetwork + ".110", shards: 2)
         _ = try fixture.tell(.update(fixture.routes(1, port: 10001, shards: 2)))
         let client = try fixture.connect(10001)
         let other = try fixture.connect(10001)
@@ -89,7 +89,7 @@ import TestSupport
         ("GET \"x\r\n", "-ERR Protocol error: unbalanced quotes in request\r\n"),
     ])
     func oddRequests(bytes: String, expected: String) throws {
-        let fixture = try ProxyFixture(host: "127.0.52.111", shards: 1)
+        let fixture = try ProxyFixture(host: ownNetwork + ".111", shards: 1)
         _ = try fixture.tell(.update(fixture.routes(1, port: 10001, shards: 1)))
         for connection in [try RedisConnection(path: fixture.socket(0)), try fixture.connect(10001)] {
             try connection.send(Array(bytes.utf8))
@@ -99,7 +99,7 @@ import TestSupport
 
     /// Errors echo what was sent byte by byte, valid UTF-8 or not.
     @Test func echoedBytesAreNotChanged() throws {
-        let fixture = try ProxyFixture(host: "127.0.52.112", shards: 2)
+        let fixture = try ProxyFixture(host: ownNetwork + ".112", shards: 2)
         _ = try fixture.tell(.update(fixture.routes(1, port: 10001, shards: 2)))
         let plain = try RedisConnection(path: fixture.socket(0))
         let endpoint = try fixture.connect(10001)

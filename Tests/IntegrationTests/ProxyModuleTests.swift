@@ -57,7 +57,7 @@ import TestSupport
     }
 
     @Test func commandsOfShardsRouteRight() throws {
-        let fixture = try ProxyFixture(host: "127.0.52.122", shards: 0)
+        let fixture = try ProxyFixture(host: ownNetwork + ".122", shards: 0)
         let fakes = try ["first", "second"].map { name in
             try FakeShard(path: "\(fixture.directory.path)/\(name).sock") { Self.answer(name, $0) }
         }

@@ -6,7 +6,7 @@ import TestSupport
 /// Answers that are about all shards together.
 @Suite struct ProxyWholeDatabaseTests {
     @Test func scanFindsEveryKeyWhateverTheCursor() throws {
-        let fixture = try ProxyFixture(host: "127.0.52.130", shards: 3)
+        let fixture = try ProxyFixture(host: ownNetwork + ".130", shards: 3)
         _ = try fixture.tell(.update(fixture.routes(1, port: 10001, shards: 3)))
         let client = try fixture.connect(10001)
         var keys: Set<String> = []
@@ -52,7 +52,7 @@ import TestSupport
     }
 
     @Test func randomKeysComeFromEveryShardByItsSize() throws {
-        let fixture = try ProxyFixture(host: "127.0.52.131", shards: 2)
+        let fixture = try ProxyFixture(host: ownNetwork + ".131", shards: 2)
         _ = try fixture.tell(.update(fixture.routes(1, port: 10001, shards: 2)))
         let client = try fixture.connect(10001)
         #expect(try client.command(["RANDOMKEY"]) == "$-1\r\n")
@@ -66,7 +66,7 @@ import TestSupport
     }
 
     @Test(arguments: [2, 3]) func logsAndHistogramsAreOfAllShards(version: Int) throws {
-        let fixture = try ProxyFixture(host: "127.0.52.13\(version)", shards: 2)
+        let fixture = try ProxyFixture(host: ownNetwork + ".13\(version)", shards: 2)
         _ = try fixture.tell(.update(fixture.routes(1, port: 10001, shards: 2)))
         for index in 0..<2 {
             let shard = try RedisConnection(path: fixture.socket(index))
@@ -95,7 +95,7 @@ import TestSupport
     }
 
     @Test func whatIsJoinedAndWhatIsNot() throws {
-        let fixture = try ProxyFixture(host: "127.0.52.134", shards: 2)
+        let fixture = try ProxyFixture(host: ownNetwork + ".134", shards: 2)
         _ = try fixture.tell(.update(fixture.routes(1, port: 10001, shards: 2)))
         let client = try fixture.connect(10001)
         let crossSlot = "-CROSSSLOT Keys in request don't hash to the same slot\r\n"
