@@ -95,7 +95,7 @@ extension Worker {
         case .anyShard: return forwardAnywhere(session, bytes, command, info)
         case .firstShard: return forward(session, toShard: 0, bytes, command, info)
         case .allShardsOK, .allShardsFirst: return fanOut(session, bytes, command, .first, isWrite: info.isWrite)
-        case .allShardsAnyOK: return kill(session, bytes, command)
+        case .allShardsAnyOK: return askPastScripts(session, bytes, command, .anyOK)
         case .allShardsSum: return fanOut(session, bytes, command, .sum, isWrite: false)
         case .allShardsList: return fanOut(session, bytes, command, .list, isWrite: false)
         case .allShardsEvery: return fanOut(session, bytes, command, .every, isWrite: false)
@@ -105,7 +105,7 @@ extension Worker {
         case .scriptFlush:
             forgetScripts(session)
             return fanOut(session, bytes, command, .first, isWrite: true)
-        case .functionStats: return fanOut(session, bytes, command, .functionStats, isWrite: false)
+        case .functionStats: return askPastScripts(session, bytes, command, .functionStats)
         case .latencyHistogram: return fanOut(session, bytes, command, .histogram, isWrite: false)
         case .latencyLatest: return fanOut(session, bytes, command, .latencyLatest, isWrite: false)
         case .latencyHistory: return fanOut(session, bytes, command, .latencyHistory, isWrite: false)

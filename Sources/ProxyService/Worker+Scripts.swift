@@ -78,8 +78,10 @@ extension Worker {
         database.pointee.table.shared.longScripts.load(ordering: .relaxed) > 0
     }
 
-    /// SCRIPT KILL, FUNCTION KILL: past the script, to every shard.
-    mutating func kill(_ session: SessionPointer, _ bytes: Bytes, _ command: ScannedCommand) -> Step {
+    /// SCRIPT KILL, FUNCTION KILL, FUNCTION STATS: past the script, to every shard.
+    mutating func askPastScripts(
+        _ session: SessionPointer, _ bytes: Bytes, _ command: ScannedCommand, _ merge: Gather.Merge
+    ) -> Step {
         let database = session.pointee.database
         for index in 0..<database.pointee.shardCount {
             let shard = database.pointee.shards[index]
@@ -91,7 +93,7 @@ extension Worker {
         // While a script runs a new connection can log in, and not select a logical database.
         let lane = Lane(databaseIndex: 0, usesRESP3: session.pointee.usesRESP3)
         openLane(database, lane)
-        let gather = makeGather(session, .anyOK, database.pointee.shardCount)
+        let gather = makeGather(session, merge, database.pointee.shardCount)
         let request = ByteSpan(start: bytes, count: command.byteCount).bytes
         for index in 0..<database.pointee.shardCount {
             ask(gather, index, database.pointee.lanes[lane][index], request, isWrite: false)

@@ -83,7 +83,7 @@ extension CommandHandling {
         case .key, .keys, .otherDatabase, .namedCounts, .keysByShard, .sort, .mget, .mset, .sunion, .sinter, .sdiff,
             .countOfKeys, .anyShard, .firstShard,
             .allShardsOK, .allShardsSum, .allShardsList, .randomKey, .scan, .allShardsFirst, .allShardsEvery,
-            .functionStats, .slowlogGet, .latencyHistogram, .latencyLatest, .latencyHistory:
+            .slowlogGet, .latencyHistogram, .latencyLatest, .latencyHistory:
             true
         default: false
         }

@@ -27,7 +27,7 @@ struct RedisSuiteVerb {
         shards = try arguments.number("shards", in: 1...64) ?? 1
         only = arguments.value("only")
         // Commands that a tenant does not have, as the suite itself names them.
-        tags = arguments.value("tags") ?? "-needs:debug -needs:repl -needs:save -needs:config-maxmemory"
+        tags = arguments.value("tags") ?? "-needs:debug -needs:pfdebug -needs:repl -needs:save -needs:config-maxmemory"
         cluster = try LoopbackCluster(arguments, workspace)
         scratch = workspace.build + "/redis-suite"
     }
