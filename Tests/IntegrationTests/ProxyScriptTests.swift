@@ -47,7 +47,6 @@ import Testing
         try runner.send(RedisConnection.encode(["EVAL", Self.endless, "0"]))
         try awaitBusy(other)
         #expect(try other.command(["GET", "a"]).hasPrefix("-BUSY "))
-        #expect(try other.command(["FUNCTION", "STATS"]).contains("engines"))
         #expect(try other.command(["SCRIPT", "KILL"]) == "+OK\r\n")
         #expect(String(decoding: try runner.reply(), as: UTF8.self).contains("Script killed by user"))
         #expect(try other.command(["GET", "a"]) == "$1\r\n1\r\n")
