@@ -108,7 +108,8 @@ struct Measurement {
         sample.generatorShare = generator / elapsed / Double(counts.count)
         let own = (last.proxy - first.proxy) + (last.others - first.others) + (last.generator - first.generator)
         let busy = Double(last.machineBusy - first.machineBusy - own)
-        sample.foreign = max(0, busy / elapsed / Double(max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))))
+        let share = busy / elapsed / Double(max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+        sample.foreign = min(1, max(0, share))
         sample.residentBytes = system.process.map { Double(ProcessFigures.residentBytes($0.pid)) } ?? 0
         return (sample, all)
     }

@@ -6,7 +6,9 @@ struct Results {
     private var calls: [Load: [SystemName: Double]] = [:]
     var callsProblem: String?
 
+    /// A window in which nobody was answered, on a machine that others had for all of it, says nothing of the system.
     mutating func add(_ sample: Sample, _ name: SystemName, _ load: Load) {
+        if sample.requestsPerSecond == 0 { return }
         if cells[load] == nil { loads.append(load) }
         if cells[load]?[name] == nil { names[load, default: []].append(name) }
         cells[load, default: [:]][name, default: Cell()].samples.append(sample)

@@ -55,6 +55,8 @@ import Testing
         let peer = SystemName(.nutcracker, shards: 2)
         for (tarn, other) in [(1.0, 4.0), (2.0, 4.0), (90.0, 4.0)] {
             var sample = Sample()
+            results.add(sample, peer, load)  // Without an answer: does not count.
+            sample.requestsPerSecond = 1000
             sample.proxy = tarn
             results.add(sample, SystemName(.tarn, shards: 2), load)
             sample.proxy = 77
