@@ -79,6 +79,11 @@ package struct Upstream {
     package var waitingSince = 0
     /// Confirmations of subscriptions (or of MONITOR) that the shard still owes.
     package var confirmationsDue = 0
+    /// Logging in to a logical database of its own: nothing but the login leaves before it was answered, since a shard
+    /// that refuses SELECT (BUSY, say) would take what follows for its first database.
+    package var isLoggingIn = false
+    /// Bytes of the login at the head of `output`, while ``isLoggingIn``.
+    package var loginBytes = 0
     /// What the shard calls this connection; 0 until it said so. For CLIENT UNBLOCK.
     package var shardClientIdentifier = 0
 

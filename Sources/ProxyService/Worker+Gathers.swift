@@ -103,7 +103,6 @@ extension Worker {
     mutating func ask(
         _ gather: Gather, _ part: Int, _ upstream: UpstreamPointer, _ request: [UInt8], isWrite: Bool
     ) {
-        sendCaching(gather.session, upstream)
         expect(gather, part, upstream, byteCount: request.count, isWrite: isWrite)
         var request = request
         request.withUnsafeMutableBufferPointer { send(upstream, $0.baseAddress!, $0.count) }
@@ -120,6 +119,7 @@ extension Worker {
     mutating func expect(
         _ gather: Gather, _ part: Int, _ upstream: UpstreamPointer, byteCount: Int, isWrite: Bool
     ) {
+        sendCaching(gather.session, upstream)
         upstream.pointee.pending.append(
             Pending(
                 target: Unmanaged.passRetained(gather).toOpaque(), sequence: gather.sequence, byteCount: byteCount,

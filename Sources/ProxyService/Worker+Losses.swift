@@ -19,6 +19,7 @@ extension Worker {
         if upstream.pointee.isListening { return loseListener(upstream) }
         disconnect(upstream)
         upstream.pointee.shardClientIdentifier = 0
+        upstream.pointee.isLoggingIn = false
         if upstream.pointee.role == .tracking, let owner = upstream.pointee.owner { invalidateEverything(owner) }
         if upstream.pointee.isDead { return }
         if upstream.pointee.isStreamingReply {

@@ -137,7 +137,9 @@ extension Worker {
         _ upstream: UpstreamPointer, _ pending: Pending, _ bytes: Bytes, _ count: Int, isLast: Bool
     ) {
         switch pending.kind {
-        case .session, .errand, .discard: break
+        case .session, .discard: break
+        case .errand:  // Without what was asked, the connection is not what the session believes it to be.
+            if bytes[0] == UInt8(ascii: "-") { lose(upstream) }
         case .login:
             upstream.pointee.backoffMilliseconds = 0
             if bytes[0] == UInt8(ascii: "-") {
@@ -149,6 +151,10 @@ extension Worker {
                     failAll(upstream, "ERR the shard refused the proxy's login")
                 }
                 lose(upstream)
+            } else if upstream.pointee.isLoggingIn,
+                upstream.pointee.pending.isEmpty || upstream.pointee.pending[0].kind != .login
+            {
+                finishLogin(upstream)
             }
         case .identity:
             var reader = ReplyReader(bytes, count)

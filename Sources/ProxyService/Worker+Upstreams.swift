@@ -61,6 +61,8 @@ extension Worker {
         if lane.databaseIndex > 0 { prologue.add(["SELECT", "\(lane.databaseIndex)"], .login) }
         if upstream.pointee.role == .lent { prologue.add(["CLIENT", "ID"], .identity) }
         if upstream.pointee.isAttached { introduce(upstream, &prologue) }
+        upstream.pointee.isLoggingIn = lane.databaseIndex > 0
+        upstream.pointee.loginBytes = prologue.bytes.count
         if prologue.bytes.isEmpty { return }
         var stream = ByteQueue()
         pool.append(&stream, prologue.bytes)
@@ -102,7 +104,9 @@ extension Worker {
     mutating func sendLarge(_ upstream: UpstreamPointer, _ bytes: Bytes, _ count: Int) {
         noteBulk()
         if upstream.pointee.state == .idle { connect(upstream) }
-        guard upstream.pointee.state == .ready, upstream.pointee.tls == nil, !upstream.pointee.isBlocked else {
+        guard upstream.pointee.state == .ready, upstream.pointee.tls == nil, !upstream.pointee.isBlocked,
+            !upstream.pointee.isLoggingIn
+        else {
             pool.append(&upstream.pointee.output, bytes, count)
             if upstream.pointee.output.count > Upstream.blockLimit { upstream.pointee.isBlocked = true }
             markDirty(upstream)
@@ -139,6 +143,7 @@ extension Worker {
             return
         }
         unanswered = max(unanswered, upstream.pointee.pending.count)
+        if upstream.pointee.isLoggingIn { return flushLogin(upstream) }
         let waiting = upstream.pointee.output.count
         if waiting > 0 {
             let sent = transmit(upstream, upstream.pointee.output.first, waiting)
@@ -154,6 +159,23 @@ extension Worker {
             if !upstream.pointee.refusals.isEmpty { hold(upstream) }
             wakeBlocked()
         }
+    }
+
+    private mutating func flushLogin(_ upstream: UpstreamPointer) {
+        if upstream.pointee.output.count > Upstream.blockLimit { upstream.pointee.isBlocked = true }
+        guard upstream.pointee.loginBytes > 0 else { return }
+        let sent = transmit(upstream, upstream.pointee.output.first, upstream.pointee.loginBytes)
+        if sent < 0 && sent != Int(-EAGAIN) { return lose(upstream) }
+        if sent > 0 {
+            upstream.pointee.loginBytes -= sent
+            consumeSent(upstream, sent)
+        }
+    }
+
+    /// The login was answered, to its last command.
+    mutating func finishLogin(_ upstream: UpstreamPointer) {
+        upstream.pointee.isLoggingIn = false
+        markDirty(upstream)
     }
 
     @inline(__always)
