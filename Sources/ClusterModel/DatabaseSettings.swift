@@ -1,5 +1,3 @@
-package import Primitives
-
 /// Settings of a database by redis' names, as its clients or an administrator changed them. What is not named has the
 /// server's default.
 ///
@@ -10,9 +8,6 @@ package struct DatabaseSettings: Hashable, Sendable {
     package init(_ values: [String: String] = [:]) {
         self.values = values
     }
-
-    /// Memory over the whole database in bytes that its clients want to keep to; 0: as much as the policy gives.
-    package var wantedLimitBytes: Int64 { values[SettingRule.limitName].flatMap { Int64($0) } ?? 0 }
 
     /// Of those, what the shards are told; the rest is the proxies' own.
     package var forShards: [(name: String, value: String)] {
@@ -50,19 +45,10 @@ extension DatabasePolicy {
             }
             let canonical = try rule.canonical(value)
             switch rule.place {
-            case .shard, .proxy, .node: changed.settings.values[rule.name] = canonical
+            case .shard, .proxy: changed.settings.values[rule.name] = canonical
             case .policy: changed.eviction = EvictionPolicy(rawValue: canonical) ?? eviction
             }
         }
         return changed
-    }
-
-    /// redis' `maxmemory` for each process: the policy's share, or less when clients want less.
-    package var servedLimitPerShard: ByteCount {
-        let wanted = settings.wantedLimitBytes
-        guard wanted > 0 else { return memoryLimitPerShard }
-        // 0 would be no limit at all.
-        let share = ByteCount(bytes: max(1, wanted / Int64(shardCount)))
-        return memoryLimitPerShard > .zero ? min(share, memoryLimitPerShard) : share
     }
 }

@@ -17,8 +17,6 @@ package struct SettingRule: Hashable, Sendable {
     /// Who acts by it.
     package enum Place: Hashable, Sendable {
         case shard, proxy
-        /// The node's agent: what a shard is told follows from it and from the policy.
-        case node
         /// A field of the policy that shows under this name in redis.
         case policy
     }
@@ -65,7 +63,6 @@ package struct SettingRule: Hashable, Sendable {
         SettingRule("lfu-decay-time", .integer(0...Int64(Int32.max))),
         SettingRule("lfu-log-factor", .integer(0...Int64(Int32.max))),
         SettingRule("maxmemory-eviction-tenacity", .integer(0...100)),
-        SettingRule(limitName, .memory(0...Int64.max), place: .node),
         SettingRule(evictionName, .choice(evictionPolicies), place: .policy),
         SettingRule("maxmemory-samples", .integer(1...Int64(Int32.max))),
     ]
@@ -89,7 +86,6 @@ package struct SettingRule: Hashable, Sendable {
     ]
 
     private static let evictionName = "maxmemory-policy"
-    static let limitName = "maxmemory"
 
     /// In redis' order, which shows in its error text.
     private static let evictionPolicies = [

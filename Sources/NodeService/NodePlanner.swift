@@ -38,7 +38,7 @@ struct NodePlanner {
             shard: shard.id, directory: paths.shardDirectory(shard.id), address: address, port: shard.port,
             certificatePath: paths.nodeCertificate, privateKeyPath: paths.nodeKey,
             authorityPath: paths.authorityCertificate, primary: primary(of: shard, in: database),
-            memoryLimit: database.policy.servedLimitPerShard, eviction: database.policy.eviction,
+            memoryLimit: database.policy.memoryLimitPerShard, eviction: database.policy.eviction,
             // Both copies persist, though the reference system saves on the replica alone by default: then a crash of
             // the replica's node followed by one of the primary's loses all. The price is a second fork's memory.
             persistence: database.policy.persistence, secrets: database.secrets, settings: database.policy.settings)

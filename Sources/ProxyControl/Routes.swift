@@ -61,10 +61,4 @@ package struct DatabaseRoutes: Hashable, Sendable {
         self.memoryLimitBytes = memoryLimitBytes
         self.settings = settings
     }
-
-    /// `maxmemory` of the database: its limit, or less when its clients want less.
-    package var servedLimitBytes: Int64 {
-        let wanted = DatabaseSettings(settings).wantedLimitBytes
-        return wanted > 0 && (memoryLimitBytes == 0 || wanted < memoryLimitBytes) ? wanted : memoryLimitBytes
-    }
 }

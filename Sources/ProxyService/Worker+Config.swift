@@ -59,9 +59,10 @@ extension Worker {
 
     private func ownSettings(_ session: SessionPointer) -> [String: String] {
         let routes = session.pointee.database.pointee.table.routes
+        let databases = session.pointee.database.pointee.slots == nil ? Lane.databaseCount : 1
         return [
-            "databases": "1", "maxclients": String(routes.maximumConnections),
-            "maxmemory": String(routes.servedLimitBytes), "port": String(routes.port),
+            "databases": String(databases), "maxclients": String(routes.maximumConnections),
+            "maxmemory": String(routes.memoryLimitBytes), "port": String(routes.port),
             "timeout": routes.settings["timeout"] ?? "0", "tcp-keepalive": routes.settings["tcp-keepalive"] ?? "60",
         ]
     }
@@ -81,7 +82,6 @@ extension Worker {
             if let rule = SettingRule.named(name) {
                 do throws(SettingError) {
                     order.changes[name] = try rule.canonical(value)
-                    if rule.place == .node { try refuseMore(session, than: order.changes[name]) }
                 } catch {
                     return reject(session, Self.configText(written, error.text))
                 }
@@ -103,13 +103,6 @@ extension Worker {
             ask(session, writer.bytes, .settings(order))
         }
         return .nextAfterReplies
-    }
-
-    /// Clients may keep to less memory than the database has, not take more.
-    private func refuseMore(_ session: SessionPointer, than value: String?) throws(SettingError) {
-        let limit = session.pointee.database.pointee.table.routes.memoryLimitBytes
-        guard limit > 0, let wanted = value.flatMap({ Int64($0) }), wanted > limit else { return }
-        throw SettingError(name: "maxmemory", text: "the limit of this database is \(limit) bytes")
     }
 
     /// The values of what can't be changed are known.

@@ -151,7 +151,7 @@ extension Worker {
         return InfoFacts(
             port: table.routes.port, connections: table.shared.connections.load(ordering: .relaxed),
             heldClients: table.shared.heldClients.load(ordering: .relaxed),
-            memoryLimitBytes: table.routes.servedLimitBytes, processIdentifier: getpid(),
+            memoryLimitBytes: table.routes.memoryLimitBytes, processIdentifier: getpid(),
             maximumConnections: table.routes.maximumConnections)
     }
 }

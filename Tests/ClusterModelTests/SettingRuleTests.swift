@@ -49,14 +49,10 @@ struct SettingRuleTests {
         #expect(objection("maxmemory-policy", "random")?.hasPrefix("argument(s) must be one of") == true)
     }
 
-    @Test func clientsMayKeepToLessMemory() throws {
-        var policy = DatabasePolicy(name: "orders", memoryLimit: .megabytes(400), shardCount: 2, isReplicated: true)
-        #expect(policy.servedLimitPerShard == .megabytes(100))
-        policy = try policy.changing(["maxmemory": "100mb"])
-        #expect(policy.servedLimitPerShard == .megabytes(50) && policy.memoryLimitPerShard == .megabytes(100))
-        #expect(try policy.changing(["maxmemory": "1gb"]).servedLimitPerShard == .megabytes(100))
-        #expect(try policy.changing(["maxmemory": "1"]).servedLimitPerShard == ByteCount(bytes: 1))
-        #expect(try policy.changing(["maxmemory": "0"]).servedLimitPerShard == .megabytes(100))
+    /// What a database may take is whoever runs the cluster's to say.
+    @Test func theMemoryLimitIsNoSetting() {
+        #expect(SettingRule.named("maxmemory") == nil)
+        #expect(throws: SettingError.self) { try policy.changing(["maxmemory": "1"]) }
     }
 
     @Test func allOrNothing() {
