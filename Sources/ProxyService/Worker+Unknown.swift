@@ -14,7 +14,11 @@ extension Worker {
 
     /// The entry of a command; of a subcommand where the command is a container.
     func find(_ database: DatabasePointer, _ bytes: Bytes, _ command: ScannedCommand) -> Finding {
-        guard let entry = find(database, bytes + command.nameOffset, command.nameCount) else { return .unknownCommand }
+        // `config|get` is how the table calls a subcommand, not a name that a client could use.
+        let name = UnsafeBufferPointer(start: bytes + command.nameOffset, count: command.nameCount)
+        guard !name.contains(UInt8(ascii: "|")),
+            let entry = find(database, bytes + command.nameOffset, command.nameCount)
+        else { return .unknownCommand }
         guard entry.pointee.isContainer, command.argumentCount > 1 else { return .command(entry) }
         let count = command.nameCount + 1 + command.keyCount
         guard count <= CommandTable.maximumNameBytes else { return .unknownSubcommand }
@@ -43,6 +47,7 @@ extension Worker {
             session.pointee.database.pointee.learned?.find(bytes + command.nameOffset, count: command.nameCount) != nil
         let isAsked = details.askedName == name && details.askedFor == session.pointee.nextSequence
         if isLearned || isAsked || name.isEmpty || name.count > CommandTable.maximumNameBytes { return nil }
+        if name.contains(UInt8(ascii: "|")) { return nil }
         if mustPark(session, sharedUpstream(session, 0)) { return .parked }
         details.askedName = name
         var writer = ReplyWriter()

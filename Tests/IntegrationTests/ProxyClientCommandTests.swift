@@ -143,6 +143,16 @@ import TestSupport
         #expect(try client.command(["GET", "k"]) == "$1\r\n1\r\n")
     }
 
+    @Test func aSubcommandIsNoCommand() throws {
+        let fixture = try fixture(167)
+        let client = try fixture.connect(10001)
+        for name in ["CONFIG|GET", "GET|", "object|encoding"] {
+            #expect(
+                try client.command([name, "x"]) == "-ERR unknown command '\(name)', with args beginning with: 'x' \r\n")
+        }
+        #expect(try client.command(["CONFIG", "GET|X"]).hasPrefix("-ERR unknown subcommand 'GET|X'. Try CONFIG HELP."))
+    }
+
     private func number(_ reply: String) throws -> Int {
         guard reply.hasPrefix(":"), let value = Int(reply.dropFirst().dropLast()) else {
             throw Violation("not a number: \(reply)")
