@@ -36,7 +36,7 @@ package enum KeyExtractor {
     /// What contradicts itself behind a key goes where that key is: the shard finds the right words, or finds it right
     /// (PFMERGE takes a destination alone, though its specification wants sources).
     package static func keyIndexes(_ arguments: [ByteSpan], _ info: CommandInfo) -> [Int]? {
-        if info.handling == .sort { return sortKeys(arguments) }
+        if info.handling == .sort { return sortKeys(arguments, stores: info.name != "sort_ro") }
         var keys: [Int] = []
         var isWhole = true
         for specification in info.keys {
@@ -51,12 +51,13 @@ package enum KeyExtractor {
 
     /// SORT: the list, and what follows STORE. The options before it take arguments of their own, so that a pattern
     /// that is called STORE is none.
-    private static func sortKeys(_ arguments: [ByteSpan]) -> [Int]? {
+    /// - Parameter stores: SORT_RO does not; a shard refuses the word.
+    private static func sortKeys(_ arguments: [ByteSpan], stores: Bool) -> [Int]? {
         guard arguments.count > 1 else { return nil }
         var keys = [1]
         var index = 2
         while index < arguments.count {
-            if arguments[index].isWord("store"), index + 1 < arguments.count {
+            if stores, arguments[index].isWord("store"), index + 1 < arguments.count {
                 keys = [1, index + 1]  // The last one counts.
                 index += 1
             } else if arguments[index].isWord("limit") {

@@ -9,7 +9,7 @@ import Testing
         (["LMPOP", "2", "a", "b", "LEFT"], [2, 3]), (["BLMPOP", "0", "2", "a", "b", "LEFT"], [3, 4]),
         (["XREAD", "COUNT", "1", "STREAMS", "a", "b", "0", "0"], [4, 5]),
         (["XREADGROUP", "GROUP", "streams2", "c", "STREAMS", "a", ">"], [5]),
-        (["SORT", "a", "BY", "w_*", "STORE", "d"], [1, 5]),
+        (["SORT", "a", "BY", "w_*", "STORE", "d"], [1, 5]), (["SORT_RO", "a", "STORE", "d"], [1]),
         (["GEORADIUS", "g", "1", "2", "3", "m", "STOREDIST", "d"], [1, 7]),
         (["BLPOP", "a", "b", "0"], [1, 2]), (["BITOP", "AND", "d", "a", "b"], [2, 3, 4]),
         (["MSETNX", "a", "1", "b", "2"], [1, 3]),
