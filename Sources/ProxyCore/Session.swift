@@ -134,6 +134,8 @@ package final class SessionDetails {
     /// CLIENT REPLY: numbers of the requests whose replies are dropped. Only the last range can be open.
     package var muted: [MutedRange] = []
     package var tracking: Tracking?
+    /// Number of the session's next request when it was last told to forget everything.
+    package var forgotAt: UInt32?
     /// Whether the client of this identifier was there when the proxy's loops were asked last.
     package var redirectCheck: (identifier: Int, exists: Bool)?
     /// While it waits, and until the session goes on.

@@ -111,7 +111,12 @@ extension Worker {
     /// A push over the session's own upstream. With a redirection in force it says that a companion is gone, which the
     /// proxy knows itself.
     mutating func takeOwnPush(_ session: SessionPointer, _ bytes: Bytes, _ length: Int) {
-        if session.pointee.details?.tracking?.redirect != nil { return }
+        guard let details = session.pointee.details, details.tracking?.redirect == nil else { return }
+        // Every shard tells of a FLUSHALL. Once is enough while the session has asked for nothing that it could keep.
+        if UnsafeBufferPointer(start: bytes, count: length).elementsEqual(Self.forgetEverything) {
+            if details.forgotAt == session.pointee.nextSequence { return }
+            details.forgotAt = session.pointee.nextSequence
+        }
         tell(session, bytes, length)
     }
 

@@ -105,13 +105,15 @@ extension Worker {
         }
     }
 
+    static let forgetEverything = Array(">2\r\n$10\r\ninvalidate\r\n_\r\n".utf8)
+
     /// Nobody knows what was tracked: as after FLUSHALL, the client has to forget all it keeps.
     mutating func invalidateEverything(_ session: SessionPointer) {
         if let target = session.pointee.details?.tracking?.redirect {
             return redirect(session, to: target, Array("_\r\n".utf8))
         }
         guard session.pointee.usesRESP3 else { return }  // Nor was it told anything before.
-        var message = Array(">2\r\n$10\r\ninvalidate\r\n_\r\n".utf8)
+        var message = Self.forgetEverything
         message.withUnsafeMutableBufferPointer { tell(session, $0.baseAddress!, $0.count) }
     }
 

@@ -172,6 +172,12 @@ import TestSupport
         _ = try tracked.command(["MGET", "a", "b", "c"])
         for key in ["c", "x", "a", "b"] { try change(key) }
         try expectInvalid("c", "a", "b")
+        // One FLUSHALL, one message, whatever the shards; a second one counts again.
+        for _ in 0..<2 {
+            _ = try tracked.command(["GET", "a"])
+            #expect(try other.command(["FLUSHALL"]) == "+OK\r\n")
+            #expect(try text(tracked) == Self.forgetAll)
+        }
         #expect(try tracked.command(["CLIENT", "TRACKING", "on", "BCAST"]).hasPrefix("-ERR You can't switch BCAST"))
         #expect(try tracked.command(["CLIENT", "TRACKING", "off"]) == "+OK\r\n")
         #expect(
