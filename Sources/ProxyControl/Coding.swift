@@ -15,6 +15,7 @@ extension ShardRoute: WireMessage {
             writer.write(host)
             writer.write(port)
         }
+        writer.write(isHeld)
     }
 
     package init(from reader: inout WireReader) throws(WireError) {
@@ -30,6 +31,7 @@ extension ShardRoute: WireMessage {
             address = .remote(host: host, port: try reader.read())
         default: throw .invalid("kind of shard address")
         }
+        isHeld = try reader.readBool()
     }
 }
 
@@ -46,6 +48,8 @@ extension DatabaseRoutes: WireMessage {
         writer.write(Int64(maximumConnections))
         writer.write(memoryLimitBytes)
         writer.write(settings: settings)
+        writer.write(needsLease)
+        writer.write(list: fenced) { $0.write(Int64($1.rawValue)) }
     }
 
     package init(from reader: inout WireReader) throws(WireError) {
@@ -60,6 +64,8 @@ extension DatabaseRoutes: WireMessage {
         maximumConnections = Int(try reader.read(Int64.self))
         memoryLimitBytes = try reader.read()
         settings = try reader.readSettings()
+        needsLease = try reader.readBool()
+        fenced = try reader.readList { reader throws(WireError) in ShardID(Int(try reader.read(Int64.self))) }
     }
 }
 
@@ -118,6 +124,9 @@ extension ProxyCommand: WireMessage {
             writer.write(UInt8(5))
             writer.write(request)
             writer.write(optional: error) { $0.write($1) }
+        case .lease(let until):
+            writer.write(UInt8(6))
+            writer.write(until)
         }
     }
 
@@ -135,6 +144,7 @@ extension ProxyCommand: WireMessage {
             self = .settingsChanged(
                 request: request, error: try reader.readOptional { reader throws(WireError) in try reader.readString() }
             )
+        case 6: self = .lease(until: try reader.read())
         default: throw .invalid("kind of command")
         }
     }

@@ -13,6 +13,10 @@ package enum ProxyCommand: Hashable, Sendable {
     /// Answers ``ProxyEvent/changeSettings(_:request:settings:)``: the settings are in force on all primaries, or why
     /// that can't be said.
     case settingsChanged(request: UInt64, error: String?)
+    /// The node's serving lease stands until this moment of the clock that counts suspends (`CLOCK_BOOTTIME`,
+    /// milliseconds). A new proxy has none. Databases whose routes need it (``DatabaseRoutes/needsLease``) are not
+    /// written to without, and no reply to a write is passed on that arrives after its end.
+    case lease(until: Int64)
 }
 
 /// What the proxy tells its manager.

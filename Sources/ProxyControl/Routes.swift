@@ -14,11 +14,15 @@ package struct ShardRoute: Hashable, Sendable {
     package var shard: ShardID
     package var slots: SlotRange
     package var address: ShardAddress
+    /// Requests for these slots wait until newer routes release them. What was sent before is let finish, and the
+    /// routes count as applied only when it has: then nobody writes to the shard.
+    package var isHeld: Bool
 
-    package init(shard: ShardID, slots: SlotRange, address: ShardAddress) {
+    package init(shard: ShardID, slots: SlotRange, address: ShardAddress, isHeld: Bool = false) {
         self.shard = shard
         self.slots = slots
         self.address = address
+        self.isHeld = isHeld
     }
 }
 
@@ -43,11 +47,17 @@ package struct DatabaseRoutes: Hashable, Sendable {
     /// What CONFIG SET changed, by redis' names; what is not named has its default. The shards have theirs from their
     /// node's agent: here they are for the proxy's own (`timeout`, `tcp-keepalive`) and for CONFIG GET.
     package var settings: [String: String]
+    /// Another copy may be promoted when this node is cut off, so writes need the serving lease
+    /// (``ProxyCommand/lease(until:)``).
+    package var needsLease: Bool
+    /// Shards that a failover took out of the routes: what was sent to them and not answered is not waited for, and
+    /// whatever they still answer is nobody's. Applied means that no such answer is passed on any more.
+    package var fenced: [ShardID]
 
     package init(
         database: DatabaseID, epoch: Epoch, name: String, listenHost: String?, port: UInt16, shards: [ShardRoute],
         password: String, shardPassword: String, maximumConnections: Int, memoryLimitBytes: Int64,
-        settings: [String: String] = [:]
+        settings: [String: String] = [:], needsLease: Bool = false, fenced: [ShardID] = []
     ) {
         self.database = database
         self.epoch = epoch
@@ -60,5 +70,7 @@ package struct DatabaseRoutes: Hashable, Sendable {
         self.maximumConnections = maximumConnections
         self.memoryLimitBytes = memoryLimitBytes
         self.settings = settings
+        self.needsLease = needsLease
+        self.fenced = fenced
     }
 }

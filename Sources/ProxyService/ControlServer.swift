@@ -125,6 +125,7 @@ final class ControlServer {
         case .reportStatistics:
             begin(Operation(missing: loops.count, event: nil)) { .report(operation: $0) }
         case .settingsChanged(let request, let error): finishChange(request, error)
+        case .lease: break
         }
     }
 
