@@ -23,16 +23,19 @@ package struct ClusterHead: Hashable, Codable, Sendable {
     package var nextDatabase: DatabaseID
     package var nextShard: ShardID
     package var nextUser: UserID
+    /// Epoch of the last failover of any database: a node whose proxy has not come that far loses its serving lease.
+    package var fence: Epoch
 
     package init(
         epoch: Epoch = .zero, nextNode: NodeID = NodeID(1), nextDatabase: DatabaseID = DatabaseID(1),
-        nextShard: ShardID = ShardID(1), nextUser: UserID = UserID(1)
+        nextShard: ShardID = ShardID(1), nextUser: UserID = UserID(1), fence: Epoch = .zero
     ) {
         self.epoch = epoch
         self.nextNode = nextNode
         self.nextDatabase = nextDatabase
         self.nextShard = nextShard
         self.nextUser = nextUser
+        self.fence = fence
     }
 }
 
@@ -107,6 +110,7 @@ package struct ActionRecord: Hashable, Codable, Sendable {
         case updateDatabase = "SMUpdateBDB"
         case deleteDatabase = "SMDeleteBDB"
         case failover = "SMFailoverShard"
+        case switchover = "SMSwitchoverShard"
     }
 
     /// The reference system's words for a state machine.

@@ -104,13 +104,53 @@ package struct ShardConfiguration: Hashable, Codable, Sendable {
     package var slots: SlotRange
     /// Mutual-TLS port on the node's address, 20000-29999.
     package var port: UInt16
+    /// It was a primary until a failover replaced it, perhaps without its knowledge: nobody may take its answers for
+    /// those of a primary any more. Until it is one again.
+    package var isFenced: Bool
 
-    package init(id: ShardID, role: Role, node: NodeID, slots: SlotRange, port: UInt16) {
+    package init(
+        id: ShardID, role: Role, node: NodeID, slots: SlotRange, port: UInt16, isFenced: Bool = false
+    ) {
         self.id = id
         self.role = role
         self.node = node
         self.slots = slots
         self.port = port
+        self.isFenced = isFenced
+    }
+}
+
+/// A change of the primary of some slots that is under way. While it is, proxies hold requests for these slots.
+///
+/// ```
+///  planned:   hold ────▶ promote ────▶ (gone)         failover:   promote ────▶ (gone)
+/// ```
+package struct ShardTransition: Hashable, Codable, Sendable {
+    package enum Phase: String, Codable, Sendable {
+        /// The old primary is the primary still. Proxies let finish what it was sent, the replica catches up; then the
+        /// roles are swapped. Rolled back when that takes too long.
+        case hold
+        /// Roles are swapped in the record. Goes forward only: the new primary is promoted, then the transition ends.
+        case promote
+    }
+
+    package var slots: SlotRange
+    package var from: ShardID
+    package var to: ShardID
+    /// The old primary lives and takes part; nothing has to be fenced.
+    package var isPlanned: Bool
+    package var phase: Phase
+    package var since: WallTime
+
+    package init(
+        slots: SlotRange, from: ShardID, to: ShardID, isPlanned: Bool, phase: Phase, since: WallTime
+    ) {
+        self.slots = slots
+        self.from = from
+        self.to = to
+        self.isPlanned = isPlanned
+        self.phase = phase
+        self.since = since
     }
 }
 
@@ -154,6 +194,10 @@ package struct DatabaseConfiguration: Hashable, Codable, Sendable {
     package var policy: DatabasePolicy
     package var status: Status
     package var shards: [ShardConfiguration]
+    /// One for each range of slots at most.
+    package var transitions: [ShardTransition]
+    /// Epoch of the last failover. A proxy that routes by an older one may write to a primary that was replaced.
+    package var fence: Epoch
     package var endpoint: EndpointConfiguration
     package var secrets: ShardSecrets
     package var createdAt: WallTime
@@ -161,13 +205,16 @@ package struct DatabaseConfiguration: Hashable, Codable, Sendable {
 
     package init(
         id: DatabaseID, epoch: Epoch, policy: DatabasePolicy, status: Status, shards: [ShardConfiguration],
-        endpoint: EndpointConfiguration, secrets: ShardSecrets, createdAt: WallTime, changedAt: WallTime
+        transitions: [ShardTransition] = [], fence: Epoch = .zero, endpoint: EndpointConfiguration,
+        secrets: ShardSecrets, createdAt: WallTime, changedAt: WallTime
     ) {
         self.id = id
         self.epoch = epoch
         self.policy = policy
         self.status = status
         self.shards = shards
+        self.transitions = transitions
+        self.fence = fence
         self.endpoint = endpoint
         self.secrets = secrets
         self.createdAt = createdAt
@@ -180,6 +227,8 @@ package struct DatabaseConfiguration: Hashable, Codable, Sendable {
     package func primary(of shard: ShardConfiguration) -> ShardConfiguration? {
         shards.first { $0.role == .primary && $0.slots == shard.slots }
     }
+
+    package func transition(of slots: SlotRange) -> ShardTransition? { transitions.first { $0.slots == slots } }
 
     /// Every node that has something to do for this database: hosts a shard or serves the endpoint.
     package var involvedNodes: Set<NodeID> { Set(shards.map(\.node)).union(endpoint.nodes) }

@@ -34,12 +34,14 @@ package struct NodeRecord: Hashable, Codable, Sendable {
     /// SHA-256 of the node's public key in hexadecimal: tells a returning node from an impostor.
     package var publicKeyDigest: String
     package var joinedAt: WallTime
+    /// When `status` changed last.
+    package var statusSince: WallTime
 
     package init(
         id: NodeID, address: String, hostname: String, architecture: String, cores: Int, totalMemory: ByteCount,
         softwareVersion: String, operatingSystem: String, status: Status = .active, acceptsShards: Bool = true,
         rackID: String = "", maximumShards: Int = 500, maximumEndpoints: Int = 1000, storeRole: StoreRole = .client,
-        publicKeyDigest: String = "", joinedAt: WallTime
+        publicKeyDigest: String = "", joinedAt: WallTime, statusSince: WallTime? = nil
     ) {
         self.id = id
         self.address = address
@@ -57,5 +59,6 @@ package struct NodeRecord: Hashable, Codable, Sendable {
         self.storeRole = storeRole
         self.publicKeyDigest = publicKeyDigest
         self.joinedAt = joinedAt
+        self.statusSince = statusSince ?? joinedAt
     }
 }

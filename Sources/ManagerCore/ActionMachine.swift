@@ -41,7 +41,7 @@ package enum ActionMachine {
         case .deleteDatabase: return tally.delete(isLate: now >= deadline)
         case .createDatabase, .updateDatabase: return tally.change(isLate: now >= deadline, givesUp: true)
         // Nobody is helped by giving up on the first failure: the replica is the only copy that is left.
-        case .failover: return tally.change(isLate: now >= deadline, givesUp: false)
+        case .failover, .switchover: return tally.change(isLate: now >= deadline, givesUp: false)
         }
     }
 }

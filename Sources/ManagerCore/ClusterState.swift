@@ -13,6 +13,8 @@ package struct ClusterState: Sendable, Equatable {
     package private(set) var actions: [ActionID: ActionRecord] = [:]
     package private(set) var users: [UserID: UserRecord] = [:]
     package private(set) var tokens: [String: JoinTokenRecord] = [:]
+    /// By node: who holds it for lost.
+    package private(set) var suspicions: [NodeID: Set<NodeID>] = [:]
     /// Store key to the revision that last wrote it, for conditions on single records.
     package private(set) var revisions: [String: Int64] = [:]
     /// The newest revision that went in.
@@ -38,6 +40,7 @@ package struct ClusterState: Sendable, Equatable {
         case .action(let record): set(record.id, record)
         case .user(let record): users[record.id] = record
         case .token(let record): tokens[record.id] = record
+        case .suspicion(let node, let voter): suspicions[node, default: []].insert(voter)
         case .removed(let removed):
             revisions[key] = nil
             remove(removed)
@@ -62,6 +65,9 @@ package struct ClusterState: Sendable, Equatable {
         case .action(let id): set(id, nil)
         case .user(let id): users[id] = nil
         case .token(let id): tokens[id] = nil
+        case .suspicion(let node, let voter):
+            suspicions[node]?.remove(voter)
+            if suspicions[node]?.isEmpty == true { suspicions[node] = nil }
         }
     }
 

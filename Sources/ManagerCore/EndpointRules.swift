@@ -40,7 +40,8 @@ enum EndpointRules {
     static func nodes(for policy: ProxyPolicy, shards: [ShardConfiguration], in state: ClusterState) -> [NodeID] {
         let primaries = shards.filter { $0.role == .primary }
         switch policy {
-        case .allNodes: return state.nodes.values.filter { $0.status == .active }.map(\.id).sorted()
+        // One that is down serves again when it is back; taking it out would close its clients' connections.
+        case .allNodes: return state.nodes.values.filter(\.servesEndpoints).map(\.id).sorted()
         case .allMasterShards: return Set(primaries.map(\.node)).sorted()
         case .single: return primaries.min { $0.slots.first < $1.slots.first }.map { [$0.node] } ?? []
         }
@@ -95,4 +96,8 @@ extension ClosedRange<UInt16> {
         }
         return nil
     }
+}
+
+extension NodeRecord {
+    fileprivate var servesEndpoints: Bool { status == .active || status == .down }
 }

@@ -1,8 +1,10 @@
 package import ClusterModel
 package import Primitives
 
+/// Failover: a primary was lost, or can't be reached, and its replica takes its place. Any node may commit these.
 extension Planner {
-    /// The primary's process died: it and its replica swap roles, under a new epoch.
+    /// Swaps the roles of a primary and its replica under a new epoch and fences the old primary. The replica is
+    /// promoted by its node when ``PromotionGate`` opens; until ``endTransition(of:in:fresh:now:)`` requests are held.
     ///
     /// Runs beside an unfinished create or update of the database (a dead primary can't wait for it), whose action
     /// goes on towards the newer epoch. A report of an earlier life is refused: the shard is no longer primary.
@@ -11,29 +13,171 @@ extension Planner {
         _ shard: ShardID, to replica: ShardID, in state: ClusterState, fresh: Fresh, now: WallTime
     ) throws(PlanError) -> Plan {
         var head = try head(of: state)
+        var database = try swapped(shard, replica, in: state)
+        begin(&database, from: shard, to: replica, isPlanned: false, phase: .promote, now: now)
+        database.epoch = head.raiseEpoch()
+        fence(&database, [shard], head: &head)
+        return changed(&database, .failover, head: head, in: state, fresh: fresh, now: now)
+    }
+
+    /// Fails over every primary of one database whose node is down, each to the replica that `choice` names. Nil when there
+    /// is none that has one; then what was lost is down until its node comes back.
+    /// - Parameter choice: The most advanced replica of a primary; nil: none can be had.
+    package static func failOverLost(
+        of id: DatabaseID, to choice: (ShardConfiguration) -> ShardID?, in state: ClusterState, fresh: Fresh,
+        now: WallTime
+    ) -> Plan? {
+        guard var head = state.head, var database = state.databases[id], database.status != .deletePending else {
+            return nil
+        }
+        var lost: [ShardID] = []
+        for primary in database.primaries where state.nodes[primary.node]?.status == .down {
+            guard let replica = choice(primary), swap(primary.id, replica, in: &database) else { continue }
+            begin(&database, from: primary.id, to: replica, isPlanned: false, phase: .promote, now: now)
+            lost.append(primary.id)
+        }
+        guard !lost.isEmpty else { return nil }
+        database.epoch = head.raiseEpoch()
+        fence(&database, lost, head: &head)
+        return changed(&database, .failover, head: head, in: state, fresh: fresh, now: now)
+    }
+
+    private static func fence(
+        _ database: inout DatabaseConfiguration, _ shards: [ShardID], head: inout ClusterHead
+    ) {
+        for index in database.shards.indices where shards.contains(database.shards[index].id) {
+            database.shards[index].isFenced = true
+        }
+        database.fence = database.epoch
+        head.fence = database.epoch
+    }
+
+    // MARK: Planned
+
+    /// Begins a planned change of a primary: proxies hold its requests. ``promoteHeld(of:to:in:now:)`` goes on when all
+    /// have and the replica has everything; ``rollBack(of:to:in:now:)`` when that takes too long.
+    /// - Throws: As ``failOver(_:to:in:fresh:now:)``, and `replica_down` (409), `db_busy` while it changes already.
+    package static func switchOver(
+        _ shard: ShardID, to replica: ShardID, in state: ClusterState, fresh: Fresh, now: WallTime
+    ) throws(PlanError) -> Plan {
+        var head = try head(of: state)
+        let target = try swapped(shard, replica, in: state).shards.first { $0.id == replica }
+        guard let found = state.shard(shard) else { throw PlanError("shard_not_exist", status: 404, "It is gone.") }
+        var database = found.database
+        guard database.status == .active || database.status == .activeChangePending else {
+            throw PlanError("db_busy", status: 409, "Database \(database.id) is \(database.status.rawValue).")
+        }
+        guard database.transition(of: found.shard.slots) == nil else {
+            throw PlanError("db_busy", status: 409, "The primary of shard \(shard) is being changed already.")
+        }
+        if let node = target?.node, state.nodes[node]?.status == .down {
+            throw PlanError("replica_down", status: 409, "Node \(node) of replica \(replica) is down.")
+        }
+        begin(&database, from: shard, to: replica, isPlanned: true, phase: .hold, now: now)
+        database.epoch = head.raiseEpoch()
+        return changed(&database, .switchover, head: head, in: state, fresh: fresh, now: now)
+    }
+
+    /// All proxies hold and the replica has all that the primary was sent: swaps the roles. Nil when there is nothing held.
+    package static func promoteHeld(
+        of id: DatabaseID, to replica: ShardID, in state: ClusterState, now: WallTime
+    ) -> Plan? {
+        guard var head = state.head, var database = state.databases[id],
+            let index = database.transitions.firstIndex(where: { $0.to == replica && $0.phase == .hold }),
+            swap(database.transitions[index].from, replica, in: &database)
+        else { return nil }
+        database.transitions[index].phase = .promote
+        return advanced(&database, head: &head, in: state, now: now)
+    }
+
+    /// Gives up a planned change that still holds. Nil when it has gone further or ended.
+    package static func rollBack(
+        of id: DatabaseID, to replica: ShardID, in state: ClusterState, now: WallTime
+    ) -> Plan? {
+        guard var head = state.head, var database = state.databases[id],
+            let index = database.transitions.firstIndex(where: { $0.to == replica && $0.phase == .hold })
+        else { return nil }
+        database.transitions.remove(at: index)
+        return advanced(&database, head: &head, in: state, now: now)
+    }
+
+    /// The new primary is one: proxies let requests go. Nil when that is done already.
+    package static func endTransition(
+        of id: DatabaseID, to primary: ShardID, in state: ClusterState, now: WallTime
+    ) -> Plan? {
+        guard var head = state.head, var database = state.databases[id],
+            let index = database.transitions.firstIndex(where: { $0.to == primary && $0.phase == .promote })
+        else { return nil }
+        database.transitions.remove(at: index)
+        return advanced(&database, head: &head, in: state, now: now)
+    }
+
+    // MARK: Parts
+
+    private static func swapped(
+        _ shard: ShardID, _ replica: ShardID, in state: ClusterState
+    ) throws(PlanError) -> DatabaseConfiguration {
         guard let found = state.shard(shard) else {
             throw PlanError("shard_not_exist", status: 404, "There is no shard \(shard).")
         }
-        var database = found.database
         guard found.shard.role == .primary else {
             throw PlanError("shard_is_slave", status: 409, "Shard \(shard) is a replica; only a primary fails over.")
         }
-        guard database.status != .deletePending else {
-            throw PlanError("db_busy", status: 409, "Database \(database.id) is being deleted.")
+        guard found.database.status != .deletePending else {
+            throw PlanError("db_busy", status: 409, "Database \(found.database.id) is being deleted.")
         }
-        guard let old = database.shards.firstIndex(where: { $0.id == shard }),
-            let new = database.shards.firstIndex(where: { $0.id == replica && $0.slots == found.shard.slots }),
-            database.shards[new].role == .replica
-        else {
+        var database = found.database
+        guard swap(shard, replica, in: &database) else {
             throw PlanError("invalid_replication", status: 409, "Shard \(replica) is not a replica of \(shard).")
         }
-        database.shards[old].role = .replica
-        database.shards[new].role = .primary
-        database.endpoint.nodes = EndpointRules.nodes(
-            for: database.policy.proxyPolicy, shards: database.shards, in: state)
-        database.epoch = head.raiseEpoch()
+        return database
+    }
+
+    /// False when they are no primary and its replica.
+    private static func swap(_ old: ShardID, _ new: ShardID, in database: inout DatabaseConfiguration) -> Bool {
+        guard let from = database.shards.firstIndex(where: { $0.id == old && $0.role == .primary }),
+            let to = database.shards.firstIndex(where: {
+                $0.id == new && $0.role == .replica && $0.slots == database.shards[from].slots
+            })
+        else { return false }
+        database.shards[from].role = .replica
+        database.shards[to].role = .primary
+        database.shards[to].isFenced = false
+        return true
+    }
+
+    /// Takes the place of whatever was under way for these slots.
+    private static func begin(
+        _ database: inout DatabaseConfiguration, from: ShardID, to: ShardID, isPlanned: Bool,
+        phase: ShardTransition.Phase, now: WallTime
+    ) {
+        guard let slots = database.shards.first(where: { $0.id == to })?.slots else { return }
+        database.transitions.removeAll { $0.slots == slots }
+        database.transitions.append(
+            ShardTransition(slots: slots, from: from, to: to, isPlanned: isPlanned, phase: phase, since: now))
+    }
+
+    private static func changed(
+        _ database: inout DatabaseConfiguration, _ kind: ActionRecord.Kind, head: ClusterHead, in state: ClusterState,
+        fresh: Fresh, now: WallTime
+    ) -> Plan {
+        bind(&database, in: state)
         if database.status == .active { database.status = .activeChangePending }
         database.changedAt = now
-        return plan(.failover, database, head: head, action: fresh.action, now: now)
+        return plan(kind, database, head: head, action: fresh.action, now: now)
+    }
+
+    private static func advanced(
+        _ database: inout DatabaseConfiguration, head: inout ClusterHead, in state: ClusterState, now: WallTime
+    ) -> Plan {
+        bind(&database, in: state)
+        database.epoch = head.raiseEpoch()
+        database.changedAt = now
+        return Plan(changes: [.head(head), .database(database)], database: database)
+    }
+
+    private static func bind(_ database: inout DatabaseConfiguration, in state: ClusterState) {
+        database.endpoint.nodes = EndpointRules.nodes(
+            for: database.policy.proxyPolicy, shards: database.shards, in: state)
     }
 }

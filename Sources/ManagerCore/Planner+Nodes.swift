@@ -117,10 +117,13 @@ extension Planner {
     }
 
     /// Notes that a node went down or came back. Nil when it is noted already, or the node is gone.
-    package static func setStatus(_ status: NodeRecord.Status, of id: NodeID, in state: ClusterState) -> Plan? {
+    package static func setStatus(
+        _ status: NodeRecord.Status, of id: NodeID, in state: ClusterState, now: WallTime
+    ) -> Plan? {
         guard var head = state.head, var node = state.nodes[id], node.status != status else { return nil }
         _ = head.raiseEpoch()
         node.status = status
+        node.statusSince = now
         return Plan(changes: [.head(head), .node(node)], node: node)
     }
 }

@@ -11,6 +11,7 @@ package enum StateChange: Sendable, Equatable {
     case action(ActionRecord)
     case user(UserRecord)
     case token(JoinTokenRecord)
+    case suspicion(NodeID, by: NodeID)
     case removed(StoreKey)
 
     /// The key that the change writes or deletes.
@@ -25,6 +26,7 @@ package enum StateChange: Sendable, Equatable {
         case .action(let record): .action(record.id)
         case .user(let record): .user(record.id)
         case .token(let record): .token(record.id)
+        case .suspicion(let node, let voter): .suspicion(node, by: voter)
         case .removed(let key): key
         }
     }

@@ -10,6 +10,8 @@ package enum StoreKey: Hashable, Sendable {
     case action(ActionID)
     case user(UserID)
     case token(String)
+    /// A vote: the second node has heard nothing of the first one for longer than its serving lease can last.
+    case suspicion(NodeID, by: NodeID)
 
     /// All keys of a cluster start with this.
     package static let prefix = "/tarn/"
@@ -25,6 +27,7 @@ package enum StoreKey: Hashable, Sendable {
         case .action(let id): Self.prefix + "actions/\(id)"
         case .user(let id): Self.prefix + "users/\(id)"
         case .token(let id): Self.prefix + "tokens/\(id)"
+        case .suspicion(let node, let voter): Self.prefix + "suspicions/\(node)/\(voter)"
         }
     }
 
@@ -35,6 +38,9 @@ package enum StoreKey: Hashable, Sendable {
         switch parts.count {
         case 1: self.init(single: parts[0])
         case 2 where !parts[1].isEmpty: self.init(kind: parts[0], id: String(parts[1]))
+        case 3 where parts[0] == "suspicions":
+            guard let node = Int(parts[1]), let voter = Int(parts[2]) else { return nil }
+            self = .suspicion(NodeID(node), by: NodeID(voter))
         default: return nil
         }
     }

@@ -20,6 +20,8 @@ package enum StateCoding {
         case .action: return .action(try decode(entry.value))
         case .user: return .user(try decode(entry.value))
         case .token: return .token(try decode(entry.value))
+        // The key says it all.
+        case .suspicion(let node, let voter): return .suspicion(node, by: voter)
         }
     }
 
@@ -34,6 +36,7 @@ package enum StateCoding {
         case .action(let record): try put(.action(record.id), record)
         case .user(let record): try put(.user(record.id), record)
         case .token(let record): try put(.token(record.id), record)
+        case .suspicion(let node, let voter): try put(.suspicion(node, by: voter), true)
         case .removed(let key): .delete(key: key.path)
         }
     }

@@ -1,0 +1,93 @@
+package import ClusterModel
+package import Primitives
+
+/// One node's view of those that it watches: when each was heard last, and what follows from silence.
+///
+/// A vote is a record in the store. From before it is asked for until it is known to be gone, the node's heartbeats get
+/// no answer: a lease that a majority granted and a loss that a majority votes can't overlap.
+package struct PeerWatch: Sendable {
+    package enum Step: Hashable, Sendable {
+        /// Write the vote.
+        case suspect(NodeID)
+        /// It is heard again and the vote led to nothing: remove it.
+        case withdraw(NodeID)
+        /// A majority votes so: settle that it is lost.
+        case settle(NodeID)
+    }
+
+    private let own: NodeID
+    private var heard: [NodeID: BootTime] = [:]
+    /// A vote of ours may be in the store, whatever our copy of it says.
+    private var doubtful: Set<NodeID> = []
+    private var underWay: Set<NodeID> = []
+    /// Heard again since our vote.
+    private var knocking: Set<NodeID> = []
+    private var lastLook: BootTime?
+
+    package init(own: NodeID) {
+        self.own = own
+    }
+
+    /// A heartbeat of `node` has come.
+    /// - Returns: Whether to answer it.
+    package mutating func heard(_ node: NodeID, at now: BootTime, in state: ClusterState) -> Bool {
+        let isVoted = state.suspicions[node]?.contains(own) == true || doubtful.contains(node)
+        guard !isVoted, state.nodes[node].map({ $0.status != .down }) ?? false else {
+            knocking.insert(node)
+            return false
+        }
+        heard[node] = now
+        return true
+    }
+
+    /// A step has ended.
+    /// - Parameter isDone: It went through. Otherwise it may have or not, and is tried again.
+    package mutating func ended(_ step: Step, isDone: Bool, at now: BootTime) {
+        underWay.remove(step.node)
+        guard isDone else { return }
+        doubtful.remove(step.node)
+        if case .withdraw = step { heard[step.node] = now }
+    }
+
+    /// What to do now. Call it every ``DetectionProfile/heartbeat``: a longer gap means that this node slept itself, and
+    /// who sleeps hears nobody.
+    package mutating func steps(at now: BootTime, in state: ClusterState, profile: DetectionProfile) -> [Step] {
+        let hasSlept = lastLook.map { now - $0 > 3 * profile.heartbeat } ?? true
+        lastLook = now
+        if hasSlept { heard = [:] }
+        var steps: [Step] = []
+        for node in state.watched(by: own) {
+            guard let record = state.nodes[node], record.status != .down else { continue }
+            guard let since = heard[node] else {
+                heard[node] = now
+                continue
+            }
+            guard !underWay.contains(node), let step = step(node, silentFor: now - since, in: state, profile) else {
+                continue
+            }
+            underWay.insert(node)
+            steps.append(step)
+        }
+        return steps
+    }
+
+    private mutating func step(
+        _ node: NodeID, silentFor span: Int64, in state: ClusterState, _ profile: DetectionProfile
+    ) -> Step? {
+        let votes = state.suspicions[node] ?? []
+        if state.group(of: node).isLost(votes: votes) { return .settle(node) }
+        if votes.contains(own) || doubtful.contains(node), knocking.remove(node) != nil { return .withdraw(node) }
+        guard !votes.contains(own), span >= profile.suspicion else { return nil }
+        doubtful.insert(node)
+        knocking.remove(node)
+        return .suspect(node)
+    }
+}
+
+extension PeerWatch.Step {
+    package var node: NodeID {
+        switch self {
+        case .suspect(let node), .withdraw(let node), .settle(let node): node
+        }
+    }
+}
