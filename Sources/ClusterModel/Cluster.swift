@@ -7,8 +7,13 @@ package struct ClusterRecord: Hashable, Codable, Sendable {
     package var createdAt: WallTime
     /// SHA-256 of the CA certificate (DER) in hexadecimal: the last part of every join token.
     package var authorityDigest: String
+    /// How soon what has died is held to be dead.
+    package var detection: DetectionProfile
 
-    package init(name: String, createdAt: WallTime, authorityDigest: String) {
+    package init(
+        name: String, createdAt: WallTime, authorityDigest: String, detection: DetectionProfile = .high
+    ) {
+        self.detection = detection
         self.name = name
         self.createdAt = createdAt
         self.authorityDigest = authorityDigest
@@ -121,6 +126,8 @@ package struct ActionRecord: Hashable, Codable, Sendable {
     package var id: ActionID
     package var kind: Kind
     package var database: DatabaseID
+    /// The shard that a switchover makes primary.
+    package var shard: ShardID?
     /// The epoch that the executors have to reach.
     package var epoch: Epoch
     package var status: Status
@@ -133,8 +140,9 @@ package struct ActionRecord: Hashable, Codable, Sendable {
 
     package init(
         id: ActionID, kind: Kind, database: DatabaseID, epoch: Epoch, status: Status, progress: Int = 0,
-        message: String = "", createdAt: WallTime, changedAt: WallTime
+        message: String = "", shard: ShardID? = nil, createdAt: WallTime, changedAt: WallTime
     ) {
+        self.shard = shard
         self.id = id
         self.kind = kind
         self.database = database

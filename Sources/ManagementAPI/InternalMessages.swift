@@ -8,7 +8,8 @@ package enum InternalPath {
     package static let admissions = "/internal/v1/admissions"
     package static let progress = "/internal/v1/progress"
     package static let shards = "/internal/v1/shards"
-    package static let shardExits = "/internal/v1/shard-exits"
+    package static let heartbeat = "/internal/v1/heartbeat"
+    package static let fence = "/internal/v1/fence"
     package static let node = "/internal/v1/node"
     package static let settings = "/internal/v1/settings"
 }
@@ -148,14 +149,28 @@ package struct ShardReportObject: Codable, Sendable {
     }
 }
 
-/// A primary with replicas has died; told to the leader.
-package struct ShardExitObject: Codable, Sendable {
-    package var shard: ShardID
-    package var database: DatabaseID
+/// A node is alive; told to its watchers.
+package struct HeartbeatObject: Codable, Sendable {
+    package var node: NodeID
+    /// Milliseconds that the sender takes itself to be allowed to serve from when it sent this, if it is answered.
+    package var lease: Int64
 
-    package init(shard: ShardID, database: DatabaseID) {
-        self.shard = shard
-        self.database = database
+    package init(node: NodeID, lease: Int64) {
+        self.node = node
+        self.lease = lease
+    }
+}
+
+/// How far a node is with fencing a primary that was replaced.
+package struct FenceObject: Codable, Sendable {
+    /// Its proxy routes by the epoch asked for, or doesn't serve the database.
+    package var hasApplied: Bool
+    /// The newest fence that it knows of.
+    package var fence: Epoch
+
+    package init(hasApplied: Bool, fence: Epoch) {
+        self.hasApplied = hasApplied
+        self.fence = fence
     }
 }
 

@@ -17,18 +17,28 @@ struct InternalRoutes: Sendable {
         router.get(RouterPath(InternalPath.progress)) { request, context -> Response in
             try await progress(request, context)
         }
-        router.get(RouterPath(InternalPath.shards)) { _, context -> Response in
+        router.get(RouterPath(InternalPath.shards)) { request, context -> Response in
             try context.requireNode()
-            return try .json(await backend.localShardReports())
+            let only = request.uri.queryParameters["only"].map { list in
+                Set(list.split(separator: ",").compactMap { Int($0).map { ShardID($0) } })
+            }
+            return try .json(await backend.localShardReports(of: only))
         }
         router.get(RouterPath(InternalPath.node)) { _, context -> Response in
             try context.requireNode()
             return try .json(await backend.localNodeReport())
         }
-        router.post(RouterPath(InternalPath.shardExits)) { request, context -> Response in
+        router.post(RouterPath(InternalPath.heartbeat)) { request, context -> Response in
             try context.requireNode()
-            try await backend.shardExited(try await request.json())
-            return try .json(["status": "ok"])
+            guard let answer = await backend.heartbeat(try await request.json()) else {
+                throw PlanError(code: "node_lost", status: 409, message: "This node holds the sender to be lost.")
+            }
+            return try .json(answer)
+        }
+        router.get(RouterPath(InternalPath.fence)) { request, context -> Response in
+            try context.requireNode()
+            let (database, epoch) = try databaseAndEpoch(request)
+            return try .json(await backend.fence(of: database, epoch: epoch))
         }
         router.post(RouterPath(InternalPath.settings)) { request, context -> Response in
             try context.requireNode()
@@ -46,13 +56,16 @@ struct InternalRoutes: Sendable {
 
     private func progress(_ request: Request, _ context: ManagementContext) async throws -> Response {
         try context.requireNode()
+        let (database, epoch) = try databaseAndEpoch(request)
+        let span = min(10_000, request.uri.queryParameters["within_ms"].flatMap { Int($0) } ?? 1000)
+        return try .json(await backend.progress(of: database, epoch: epoch, within: .milliseconds(span)))
+    }
+
+    private func databaseAndEpoch(_ request: Request) throws(PlanError) -> (DatabaseID, Epoch) {
         let query = request.uri.queryParameters
         guard let database = query["database"].flatMap({ Int($0) }), let epoch = query["epoch"].flatMap({ Int($0) })
         else { throw PlanError(code: "bad_request", status: 400, message: "database and epoch are needed.") }
-        let span = min(10_000, query["within_ms"].flatMap { Int($0) } ?? 1000)
-        let answer = await backend.progress(
-            of: DatabaseID(database), epoch: Epoch(epoch), within: .milliseconds(span))
-        return try .json(answer)
+        return (DatabaseID(database), Epoch(epoch))
     }
 }
 

@@ -43,7 +43,8 @@ package protocol ManagementBackend: Sendable {
     func progress(of database: DatabaseID, epoch: Epoch, within: Duration) async -> ProgressObject
 
     /// Shards of this node / of the cluster as their nodes see them now. A node that doesn't answer is left out.
-    func localShardReports() async -> [ShardReportObject]
+    /// - Parameter only: Nil: all.
+    func localShardReports(of only: Set<ShardID>?) async -> [ShardReportObject]
     func shardReports() async -> [ShardID: ShardReportObject]
 
     func localNodeReport() async -> NodeReportObject
@@ -55,8 +56,11 @@ package protocol ManagementBackend: Sendable {
     /// Admission as the leader does it for the node that met the joiner.
     func admitAsLeader(_ admission: AdmissionObject) async throws(PlanError) -> NodeRecord
 
-    /// A primary with replicas has died on some node.
-    func shardExited(_ notice: ShardExitObject) async throws(PlanError)
+    /// A node that this one watches is alive. Nil: this node holds it to be lost.
+    func heartbeat(_ message: HeartbeatObject) async -> FenceObject?
+
+    /// How far this node is with the fencing that an epoch of a database brought.
+    func fence(of database: DatabaseID, epoch: Epoch) async -> FenceObject
 
     /// A client of a database wants other settings. Only on the leader.
     /// - Returns: The epoch that has them.

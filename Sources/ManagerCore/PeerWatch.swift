@@ -17,6 +17,8 @@ package struct PeerWatch: Sendable {
 
     private let own: NodeID
     private var heard: [NodeID: BootTime] = [:]
+    /// Milliseconds of the lease that each takes from an answer: it may know another profile than we do.
+    private var leases: [NodeID: Int64] = [:]
     /// A vote of ours may be in the store, whatever our copy of it says.
     private var doubtful: Set<NodeID> = []
     private var underWay: Set<NodeID> = []
@@ -29,14 +31,18 @@ package struct PeerWatch: Sendable {
     }
 
     /// A heartbeat of `node` has come.
+    /// - Parameter lease: Milliseconds of the lease that it takes from an answer.
     /// - Returns: Whether to answer it.
-    package mutating func heard(_ node: NodeID, at now: BootTime, in state: ClusterState) -> Bool {
+    package mutating func heard(
+        _ node: NodeID, lease: Int64, at now: BootTime, in state: ClusterState
+    ) -> Bool {
         let isVoted = state.suspicions[node]?.contains(own) == true || doubtful.contains(node)
         guard !isVoted, state.nodes[node].map({ $0.status != .down }) ?? false else {
             knocking.insert(node)
             return false
         }
         heard[node] = now
+        leases[node] = lease
         return true
     }
 
@@ -77,7 +83,7 @@ package struct PeerWatch: Sendable {
         let votes = state.suspicions[node] ?? []
         if state.group(of: node).isLost(votes: votes) { return .settle(node) }
         if votes.contains(own) || doubtful.contains(node), knocking.remove(node) != nil { return .withdraw(node) }
-        guard !votes.contains(own), span >= profile.suspicion else { return nil }
+        guard !votes.contains(own), span >= max(profile.suspicion, (leases[node] ?? 0) * 5 / 4) else { return nil }
         doubtful.insert(node)
         knocking.remove(node)
         return .suspect(node)

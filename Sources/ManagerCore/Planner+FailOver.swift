@@ -75,14 +75,15 @@ extension Planner {
         }
         begin(&database, from: shard, to: replica, isPlanned: true, phase: .hold, now: now)
         database.epoch = head.raiseEpoch()
-        return changed(&database, .switchover, head: head, in: state, fresh: fresh, now: now)
+        return changed(&database, .switchover, head: head, shard: replica, in: state, fresh: fresh, now: now)
     }
 
     /// All proxies hold and the replica has all that the primary was sent: swaps the roles. Nil when there is nothing held.
+    /// - Parameter epoch: The one that the proxies confirmed; with any other the hold isn't the same (nil).
     package static func promoteHeld(
-        of id: DatabaseID, to replica: ShardID, in state: ClusterState, now: WallTime
+        of id: DatabaseID, to replica: ShardID, drainedAt epoch: Epoch, in state: ClusterState, now: WallTime
     ) -> Plan? {
-        guard var head = state.head, var database = state.databases[id],
+        guard var head = state.head, var database = state.databases[id], database.epoch == epoch,
             let index = database.transitions.firstIndex(where: { $0.to == replica && $0.phase == .hold }),
             swap(database.transitions[index].from, replica, in: &database)
         else { return nil }
@@ -158,13 +159,13 @@ extension Planner {
     }
 
     private static func changed(
-        _ database: inout DatabaseConfiguration, _ kind: ActionRecord.Kind, head: ClusterHead, in state: ClusterState,
-        fresh: Fresh, now: WallTime
+        _ database: inout DatabaseConfiguration, _ kind: ActionRecord.Kind, head: ClusterHead, shard: ShardID? = nil,
+        in state: ClusterState, fresh: Fresh, now: WallTime
     ) -> Plan {
         bind(&database, in: state)
         if database.status == .active { database.status = .activeChangePending }
         database.changedAt = now
-        return plan(kind, database, head: head, action: fresh.action, now: now)
+        return plan(kind, database, head: head, action: fresh.action, shard: shard, now: now)
     }
 
     private static func advanced(

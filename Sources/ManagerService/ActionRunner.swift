@@ -7,6 +7,9 @@ package import Primitives
 package typealias ProgressProbe =
     @Sendable (NodeID, DatabaseID, Epoch, _ within: Duration) async -> NodeProgress
 
+/// What the nodes of these shards say of them, in a bounded time; who doesn't answer is left out.
+package typealias CopyProbe = @Sendable ([ShardConfiguration]) async -> [ShardID: ShardCopy]
+
 /// While this node leads: takes every unfinished action from the state where it stands and drives it to its end.
 ///
 /// The action's record and the database's epoch say all there is to know, so a new leader goes on by asking the
@@ -18,15 +21,17 @@ package struct ActionRunner: Sendable {
 
     private let editor: ClusterEditor
     private let probe: ProgressProbe
+    private let copies: CopyProbe
     private let now: @Sendable () -> WallTime
     private let logger: Logger
 
     package init(
-        editor: ClusterEditor, probe: @escaping ProgressProbe, now: @escaping @Sendable () -> WallTime,
-        logger: Logger
+        editor: ClusterEditor, probe: @escaping ProgressProbe, copies: @escaping CopyProbe,
+        now: @escaping @Sendable () -> WallTime, logger: Logger
     ) {
         self.editor = editor
         self.probe = probe
+        self.copies = copies
         self.now = now
         self.logger = logger
     }
@@ -64,6 +69,9 @@ package struct ActionRunner: Sendable {
         guard let state = await editor.state else { return await tryAgain() }
         guard let current = state.actions[action.id], !current.status.isFinal else { return false }
         let database = state.databases[current.database]
+        if current.kind == .switchover, let database {
+            return await stepSwitchover(current, database, state, logger: logger)
+        }
         let nodes = current.nodesToAsk(in: state)
         let answers = await ask(nodes, current)
         let decision = ActionMachine.next(current, database: database, answers: answers, now: now())
@@ -79,10 +87,57 @@ package struct ActionRunner: Sendable {
         }
     }
 
-    private func ask(_ nodes: [NodeID], _ action: ActionRecord) async -> [NodeID: NodeProgress] {
+    private func stepSwitchover(
+        _ action: ActionRecord, _ database: DatabaseConfiguration, _ state: ClusterState, logger: Logger
+    ) async -> Bool {
+        let target = action.shard ?? ShardID(0)
+        var answers: [NodeID: NodeProgress] = [:]
+        var found: [ShardID: ShardCopy] = [:]
+        if let transition = database.transitions.first(where: { $0.to == target && $0.phase == .hold }) {
+            let nodes = SwitchoverMachine.nodesToAsk(transition, of: database, in: state)
+            answers = await ask(nodes, action, epoch: database.epoch, within: .milliseconds(500))
+            for shard in [transition.from, transition.to] {
+                found.merge(await copies(database.shards.filter { $0.id == shard })) { $1 }
+            }
+        }
+        let step = SwitchoverMachine.next(
+            action, of: database, in: state, answers: answers, copies: found, now: now())
+        switch step {
+        case .wait(let progress, let message):
+            return await report(action, progress: progress, message: message, pause: .milliseconds(5))
+        case .promote(let epoch):
+            return await advance(action) { state, time in
+                Planner.promoteHeld(of: database.id, to: target, drainedAt: epoch, in: state, now: time)
+            }
+        case .rollBack(let reason):
+            logger.warning("switchover is rolled back", metadata: ["reason": "\(reason)"])
+            _ = await report(action, progress: 20, message: reason, pause: .zero)
+            return await advance(action) { state, time in
+                Planner.rollBack(of: database.id, to: target, in: state, now: time)
+            }
+        case .complete: return await finish(action, .completed)
+        case .fail(let message): return await finish(action, .failed(message))
+        }
+    }
+
+    private func advance(
+        _ action: ActionRecord, _ plan: @Sendable (ClusterState, WallTime) -> Plan?
+    ) async -> Bool {
+        let time = now()
+        do {
+            try await editor.edit { state throws(PlanError) in plan(state, time) }
+            return true
+        } catch {
+            return await afterFailure(error)
+        }
+    }
+
+    private func ask(
+        _ nodes: [NodeID], _ action: ActionRecord, epoch: Epoch? = nil, within span: Duration = probeSpan
+    ) async -> [NodeID: NodeProgress] {
         await withTaskGroup(of: (NodeID, NodeProgress).self) { group in
             for node in nodes {
-                group.addTask { (node, await probe(node, action.database, action.epoch, Self.probeSpan)) }
+                group.addTask { (node, await probe(node, action.database, epoch ?? action.epoch, span)) }
             }
             var answers: [NodeID: NodeProgress] = [:]
             for await (node, answer) in group { answers[node] = answer }
@@ -90,14 +145,16 @@ package struct ActionRunner: Sendable {
         }
     }
 
-    private func report(_ action: ActionRecord, progress: Int, message: String) async -> Bool {
+    private func report(
+        _ action: ActionRecord, progress: Int, message: String, pause: Duration = retryPause
+    ) async -> Bool {
         let time = now()
         do {
             try await editor.edit { state throws(PlanError) in
                 Planner.progress(of: action.id, percent: progress, message: message, in: state, now: time)
             }
             // A node that is unreachable answers at once: without this the loop would spin on it.
-            return await tryAgain()
+            return await tryAgain(after: pause)
         } catch {
             return await afterFailure(error)
         }
@@ -125,8 +182,8 @@ package struct ActionRunner: Sendable {
         return await tryAgain()
     }
 
-    private func tryAgain() async -> Bool {
-        try? await Task.sleep(for: Self.retryPause)
+    private func tryAgain(after pause: Duration = retryPause) async -> Bool {
+        try? await Task.sleep(for: pause)
         return !Task.isCancelled
     }
 }

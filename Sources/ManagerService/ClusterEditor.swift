@@ -11,7 +11,8 @@ package enum EditError: Error, Sendable {
     case store(StoreError)
 }
 
-/// Makes plans on the newest state and commits them, one at a time. Only the leader's editor commits anything.
+/// Makes plans on the newest state and commits them, one at a time. Most are the leader's to make; what can't wait for
+/// one (votes, failover, the end of a transition) any node commits, on the same condition on the head.
 package actor ClusterEditor {
     /// A plan that loses the race against another write is made again on the new state; beyond this many rounds
     /// something else is wrong.
@@ -30,18 +31,25 @@ package actor ClusterEditor {
         self.leadership = leadership
     }
 
+    package enum Author: Sendable {
+        /// Only while this node leads.
+        case leader
+        case anyNode
+    }
+
     /// Plans and commits.
     ///
     /// - Parameter decide: Pure; called again with a newer state when the commit met a conflict. Nil: nothing to do.
     /// - Returns: The plan that is now in force and the store revision that it made.
     @discardableResult
     package func edit(
-        _ decide: @Sendable (ClusterState) throws(PlanError) -> Plan?
+        as author: Author = .leader, _ decide: @Sendable (ClusterState) throws(PlanError) -> Plan?
     ) async throws(EditError) -> (plan: Plan?, revision: Int64) {
         await enter()
         defer { leave() }
         for _ in 0..<Self.maximumRounds {
-            guard let term = await leadership.current, let state = await follower.current else { throw .notLeader }
+            let term = author == .leader ? await leadership.current : nil
+            guard term != nil || author == .anyNode, let state = await follower.current else { throw .notLeader }
             let plan: Plan?
             do { plan = try decide(state) } catch { throw .refused(error) }
             guard let plan, !plan.changes.isEmpty else { return (plan, state.revision) }
@@ -68,14 +76,15 @@ package actor ClusterEditor {
     }
 
     /// Nil: something was changed in between.
-    private func commit(_ plan: Plan, on state: ClusterState, term: LeaderTerm) async throws(EditError) -> Int64? {
+    private func commit(_ plan: Plan, on state: ClusterState, term: LeaderTerm?) async throws(EditError) -> Int64? {
         do {
-            let result = try await store.commit(
-                try plan.changes.map(StateCoding.encode),
-                if: [
-                    .modifiedRevision(key: StoreKey.leader.path, equals: term.keyRevision),
-                    .modifiedRevision(key: StoreKey.head.path, equals: state.headRevision),
-                ])
+            var conditions: [StoreCondition] = [
+                .modifiedRevision(key: StoreKey.head.path, equals: state.headRevision)
+            ]
+            if let term {
+                conditions.append(.modifiedRevision(key: StoreKey.leader.path, equals: term.keyRevision))
+            }
+            let result = try await store.commit(try plan.changes.map(StateCoding.encode), if: conditions)
             switch result {
             case .committed(let revision):
                 await follower.adopt(plan.changes.map { ($0.key.path, $0) }, revision: revision)
@@ -97,9 +106,11 @@ package actor ClusterEditor {
     private static let watchPatience = Duration.seconds(3)
 
     /// Waits until our copy is as new as the store was just now.
-    private func resynchronise(_ term: LeaderTerm) async throws {
-        let leader = try await store.snapshot(prefix: StoreKey.leader.path)
-        guard leader.entries.first?.modifiedRevision == term.keyRevision else { throw EditError.notLeader }
+    private func resynchronise(_ term: LeaderTerm?) async throws {
+        if let term {
+            let leader = try await store.snapshot(prefix: StoreKey.leader.path)
+            guard leader.entries.first?.modifiedRevision == term.keyRevision else { throw EditError.notLeader }
+        }
         let head = try await store.snapshot(prefix: StoreKey.head.path)
         let revision = head.entries.first?.modifiedRevision ?? 0
         let follower = follower

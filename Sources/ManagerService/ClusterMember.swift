@@ -31,14 +31,16 @@ package struct ClusterMember: Sendable {
     ///
     /// - Parameters:
     ///   - probe: Asks a node, this one included, for its progress.
+    ///   - copies: Asks nodes for copies of shards.
     ///   - onState: Called with every new state, in order; the newest one when it is slow.
     package func run(
-        probe: @escaping ProgressProbe, onState: @escaping @Sendable (ClusterState) async -> Void
+        probe: @escaping ProgressProbe, copies: @escaping CopyProbe,
+        onState: @escaping @Sendable (ClusterState) async -> Void
     ) async {
         await withDiscardingTaskGroup { group in
             group.addTask { await follower.run() }
             group.addTask { await leadership.run(states: follower.states()) }
-            group.addTask { await lead(probe: probe) }
+            group.addTask { await lead(probe: probe, copies: copies) }
             group.addTask {
                 for await state in await follower.states() { await onState(state) }
             }
@@ -46,19 +48,19 @@ package struct ClusterMember: Sendable {
     }
 
     /// Starts a leader's duties with each term and ends them with it.
-    private func lead(probe: @escaping ProgressProbe) async {
+    private func lead(probe: @escaping ProgressProbe, copies: @escaping CopyProbe) async {
         var duties: Task<Void, Never>?
         for await term in await leadership.terms() {
             duties?.cancel()
             await duties?.value
-            duties = term == nil ? nil : Task { await performDuties(probe: probe) }
+            duties = term == nil ? nil : Task { await performDuties(probe: probe, copies: copies) }
         }
         duties?.cancel()
         await duties?.value
     }
 
-    private func performDuties(probe: @escaping ProgressProbe) async {
-        let runner = ActionRunner(editor: editor, probe: probe, now: now, logger: logger)
+    private func performDuties(probe: @escaping ProgressProbe, copies: @escaping CopyProbe) async {
+        let runner = ActionRunner(editor: editor, probe: probe, copies: copies, now: now, logger: logger)
         let voters = VoterKeeper(store: store, editor: editor, logger: logger)
         await withDiscardingTaskGroup { group in
             group.addTask { await runner.run(states: follower.states()) }

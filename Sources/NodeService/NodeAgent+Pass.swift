@@ -21,11 +21,6 @@ struct PassOutcome: Sendable {
 }
 
 extension NodeAgent {
-    /// How long a living old primary may take to hand over before its replica is promoted all the same. Above the span
-    /// that redis itself gets for it: one to two seconds are usual, since replicas tell their offset once a second.
-    private static let handOverPatience = Duration.seconds(5)
-    private static let handOverSpan = Duration.seconds(4)
-
     /// Observes once, plans once, executes once.
     func pass(_ id: DatabaseID) async -> PassOutcome {
         guard let job = jobs[id] else { return PassOutcome(epoch: .zero, isSettled: true) }
@@ -34,10 +29,9 @@ extension NodeAgent {
             outcome.missing = ["the watchdog can't be reached"]
             return outcome
         }
-        let patienceLeft = job.adoptedAt + Self.handOverPatience - .now
         let (shards, retryIn) = await observe(job)
         let observation = NodeObservation(
-            shards: shards, routes: proxy.observation(of: id), isPatienceOver: patienceLeft <= .zero)
+            shards: shards, routes: proxy.observation(of: id), openGates: openGates[id] ?? [])
         // A newer configuration may have come during the observation: plan for what was observed, the next pass
         // looks anew. Executing the older plan first does no harm beyond a detour.
         let plan = planner().plan(job.wanted, epoch: job.epoch, observation)
@@ -46,6 +40,7 @@ extension NodeAgent {
         outcome.missing = plan.missing
         outcome.failures = plan.failures
         outcome.retryIn = retryIn
+        tellOfPromotions(job, shards)
         guard plan.hasSteps else { return outcome }
         let errors = await execute(plan, id, job)
         outcome.hasProgressed = errors.isEmpty && plan.failures.isEmpty
@@ -55,8 +50,7 @@ extension NodeAgent {
 
     func planner() -> NodePlanner {
         NodePlanner(
-            node: node, address: address, paths: paths, addresses: nodes.mapValues(\.address),
-            downAddresses: Set(nodes.values.filter { $0.status == .down }.map(\.address)))
+            node: node, address: address, paths: paths, addresses: nodes.mapValues(\.address))
     }
 }
 
@@ -134,6 +128,10 @@ extension NodeAgent {
     /// - Returns: What went wrong, in words.
     private func execute(_ plan: NodePlan, _ database: DatabaseID, _ job: Job) async -> [String] {
         if case .remove(let epoch) = plan.routes { proxy.remove(database, epoch: epoch) }
+        if case .set(let routes) = plan.routes, plan.routesGoFirst {
+            proxy.set(routes)
+            pokeWhenApplied(database, routes.epoch)
+        }
         let password = job.wanted?.secrets.manager
         var errors = await withTaskGroup(of: (ShardID, String?).self) { group in
             for (shard, steps) in plan.shards {
@@ -145,6 +143,7 @@ extension NodeAgent {
         }
         switch plan.routes {
         case nil: break
+        case .set where plan.routesGoFirst: break
         case .set(let routes):
             let primaries = Set(routes.shards.map(\.shard))
             // Don't send clients to a shard that could not be brought to where they need it.
@@ -195,9 +194,6 @@ extension NodeAgent {
         case .promote:
             logger.notice("promoting a replica", metadata: ["shard": "\(shard)", "database": "\(database)"])
             try await connection(shard, password).becomePrimary()
-        case .handOver(let replica):
-            logger.notice("handing over to the replica", metadata: ["shard": "\(shard)", "database": "\(database)"])
-            try await connection(shard, password).handOver(to: replica, timeout: Self.handOverSpan)
         case .follow(let primary):
             logger.notice("following a primary", metadata: ["shard": "\(shard)", "primary": "\(primary)"])
             try await connection(shard, password).follow(primary)

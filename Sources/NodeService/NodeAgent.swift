@@ -43,6 +43,9 @@ package actor NodeAgent {
     var policies: [ShardID: RestartPolicy] = [:]
     /// When the end of a shard was last told.
     private var toldAt: [ShardID: ContinuousClock.Instant] = [:]
+    /// All databases with a fence up to here are applied by the proxy; only ever grows.
+    var confirmedFence = Epoch.zero
+    var openGates: [DatabaseID: Set<ShardID>] = [:]
     /// Where the newest whole configuration stands, for databases that don't concern this node.
     private var epochs: [DatabaseID: Epoch] = [:]
     private var highestDatabase = DatabaseID(0)
@@ -57,10 +60,14 @@ package actor NodeAgent {
     private let calls: AsyncStream<DatabaseID>
     private let call: AsyncStream<DatabaseID>.Continuation
     private let exits: AsyncStream<ShardExit>.Continuation
+    let promotion: AsyncStream<ShardPromotion>.Continuation
 
     /// Ends of shards that nobody asked for, each at once; those of held primaries again every two or three seconds
     /// until something is decided. One reader.
     package nonisolated let shardExits: AsyncStream<ShardExit>
+
+    /// Shards that became primaries as transitions want it; told until the transition is gone. One reader.
+    package nonisolated let promotions: AsyncStream<ShardPromotion>
 
     package init(
         node: NodeID, address: String, prefix: String, watchdog: WatchdogClient, proxy: ProxyLink,
@@ -76,6 +83,7 @@ package actor NodeAgent {
         links = ShardLinks(paths: paths, group: group)
         (calls, call) = AsyncStream.makeStream()
         (shardExits, exits) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(10_000))
+        (promotions, promotion) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(10_000))
     }
 
     /// Runs until cancelled. Call once; `WatchdogClient.run` and `ProxyLink.run` are the caller's to run.
@@ -109,6 +117,7 @@ package actor NodeAgent {
             poke(id)
         }
         for id in epochs.keys where databases[id] == nil { epochs[id] = nil }
+        for id in openGates.keys where databases[id] == nil { openGates[id] = nil }
         if haveNodesMoved && hasConfiguration { for id in jobs.keys { poke(id) } }
         hasConfiguration = true
         cleanUpOnce()
@@ -125,6 +134,7 @@ package actor NodeAgent {
         // Between pending and active nothing changes for a node.
         let isChanged = isNewEpoch || job.wanted?.isWanted != database.isWanted
         job.wanted = database
+        forgetGates(of: database)
         if isChanged {
             job.settled = nil
             job.epoch = database.epoch
@@ -163,6 +173,17 @@ extension NodeAgent {
         return .waiting("node \(node): \(job.missing)")
     }
 
+    /// The configuration that was adopted last has this epoch of the database, or the database is gone from it.
+    func knows(_ database: DatabaseID, _ epoch: Epoch) -> Bool {
+        if let job = jobs[database], let wanted = job.wanted { return wanted.epoch >= epoch }
+        if let known = epochs[database] { return known >= epoch }
+        return hasConfiguration && database <= highestDatabase
+    }
+
+    func isServed(_ database: DatabaseID) -> Bool {
+        jobs[database]?.wanted.map { $0.isWanted && $0.endpoint.nodes.contains(node) } ?? false
+    }
+
     private func answer(_ database: DatabaseID, _ epoch: Epoch) -> NodeProgress? {
         guard let job = jobs[database] else {
             if let known = epochs[database] { return known >= epoch ? .applied(known) : nil }
@@ -177,10 +198,11 @@ extension NodeAgent {
 
     /// Every shard that the configuration puts on this node, as it is now. Asks them all at once and waits about a
     /// second at most for those that are busy.
-    package func shardReports() async -> [ShardReport] {
+    /// - Parameter only: Nil: all.
+    package func shardReports(of only: Set<ShardID>? = nil) async -> [ShardReport] {
         await withTaskGroup(of: ShardReport.self) { group in
             for case let database? in jobs.values.map(\.wanted) where database.isWanted {
-                for shard in database.shards where shard.node == node {
+                for shard in database.shards where shard.node == node && only?.contains(shard.id) != false {
                     group.addTask { await self.report(shard, of: database) }
                 }
             }

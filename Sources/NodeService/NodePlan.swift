@@ -10,8 +10,6 @@ enum NodeStep: Hashable, Sendable {
     case writeConfiguration(ShardSettings)
     case start(ShardRole)
     case promote
-    /// The shard is a live primary with this replica attached: change roles without losing a write.
-    case handOver(to: ShardPeer)
     case follow(ShardPeer)
     case change(ShardChanges)
     /// Ends the process and removes its directory.
@@ -30,8 +28,10 @@ enum RoutesStep: Hashable, Sendable {
 struct NodePlan: Hashable, Sendable {
     /// In order for each shard; different shards at the same time.
     var shards: [ShardID: [NodeStep]] = [:]
-    /// A removal goes before the shards' steps, a setting after them.
+    /// A removal goes before the shards' steps, a setting after them unless ``routesGoFirst``.
     var routes: RoutesStep?
+    /// They hold requests or fence a shard: nothing may keep them back, and nobody waits for them here.
+    var routesGoFirst = false
     /// What has to come true by itself, in words; in the order of shards.
     var missing: [String] = []
     /// Waiting won't help.
@@ -67,6 +67,8 @@ struct NodeObservation: Hashable, Sendable {
     /// Every shard that is or was this node's, by the newest and by former configurations.
     var shards: [ShardID: ShardObservation]
     var routes: RoutesObservation
-    /// The time that a living old primary gets for handing over has passed: a replica is promoted over its head.
-    var isPatienceOver: Bool
+    /// Shards of this node for which ``PromotionGate`` is open.
+    var openGates: Set<ShardID> = []
+
+    func isGateOpen(_ shard: ShardID) -> Bool { openGates.contains(shard) }
 }

@@ -15,8 +15,6 @@ struct NodePlanner {
     let address: String
     let paths: NodePaths
     let addresses: [NodeID: String]
-    /// Addresses of nodes that the cluster holds to be down: nothing there hands over any more.
-    let downAddresses: Set<String>
 
     /// - Parameter wanted: Nil when the database is gone from the configuration.
     func plan(_ wanted: DatabaseConfiguration?, epoch: Epoch, _ observed: NodeObservation) -> NodePlan {
@@ -78,8 +76,9 @@ extension NodePlanner {
             guard let information = observation?.information else {
                 return plan.missing.append("shard \(shard.id) doesn't answer yet")
             }
-            let steps = steps(
-                shard, settings, information, observation?.configuration, observed.isPatienceOver, &plan.missing)
+            let change = RoleChange(
+                transition: database.transition(of: shard.slots), isGateOpen: observed.isGateOpen(shard.id))
+            let steps = steps(shard, settings, information, observation?.configuration, change, &plan.missing)
             if !steps.isEmpty { plan.shards[shard.id] = steps }
         }
     }
@@ -97,7 +96,7 @@ extension NodePlanner {
 
     private func steps(
         _ shard: ShardConfiguration, _ settings: ShardSettings, _ information: ShardInformation,
-        _ configuration: String?, _ isPatienceOver: Bool, _ missing: inout [String]
+        _ configuration: String?, _ change: RoleChange, _ missing: inout [String]
     ) -> [NodeStep] {
         // Redis takes no change of role while it reads its data.
         guard !information.isLoading else {
@@ -107,22 +106,16 @@ extension NodePlanner {
         var steps: [NodeStep] = []
         switch (information.role, settings.primary) {
         case (.primary, nil): break
-        case (.replica(let primary), nil):
-            guard mayPromote(information, over: primary, isPatienceOver) else {
-                missing.append("shard \(shard.id) waits for \(primary) to hand over")
+        case (.replica, nil):
+            guard change.mayPromote else {
+                missing.append("shard \(shard.id) waits until nobody can write to the primary before it")
                 return []
             }
             steps.append(.promote)
         case (.primary, let primary?):
-            guard !information.isHandingOver else {
-                missing.append("shard \(shard.id) is handing over to \(primary)")
-                return []
-            }
-            // The file follows when the role has changed, not before.
-            if !isPatienceOver && information.onlineReplicas.contains(primary) { return [.handOver(to: primary)] }
-            guard isPatienceOver || !information.attachedReplicas.contains(primary) else {
-                // It counts as online a moment after it is, when the child that sent the copy has been reaped.
-                missing.append("shard \(shard.id) waits for \(primary) to catch up before handing over")
+            // Not before the new one is a primary: two that follow each other would both refuse.
+            guard change.transition == nil else {
+                missing.append("shard \(shard.id) waits for \(primary) to become the primary")
                 return []
             }
             steps.append(.follow(primary))
@@ -139,10 +132,16 @@ extension NodePlanner {
         return steps + [.writeConfiguration(settings)]
     }
 
-    /// A link that stands means that the old primary lives: it gets the chance to hand over without losing a write.
-    private func mayPromote(_ replica: ShardInformation, over primary: ShardPeer, _ isPatienceOver: Bool) -> Bool {
-        !replica.isLinkUp || isPatienceOver || downAddresses.contains(primary.host)
-    }
+}
+
+/// What the record says about a change of a shard's role.
+private struct RoleChange {
+    var transition: ShardTransition?
+    var isGateOpen: Bool
+
+    /// A planned change comes this far only when all proxies hold and the replica has everything. Without a transition
+    /// the shard was the primary before it was started anew with an old file.
+    var mayPromote: Bool { transition?.isPlanned ?? true || isGateOpen }
 }
 
 // MARK: - Routes
@@ -154,14 +153,17 @@ extension NodePlanner {
                 shard.node == node
                 ? .local(path: paths.shardSocket(shard.id))
                 : .remote(host: addresses[shard.node] ?? "", port: shard.port)
-            return ShardRoute(shard: shard.id, slots: shard.slots, address: address)
+            return ShardRoute(
+                shard: shard.id, slots: shard.slots, address: address,
+                isHeld: database.transition(of: shard.slots) != nil)
         }
         return DatabaseRoutes(
             database: database.id, epoch: database.epoch, name: database.policy.name, listenHost: address,
             port: database.endpoint.port, shards: routes, password: database.policy.password,
             shardPassword: database.secrets.proxy, maximumConnections: database.policy.maximumConnections,
             memoryLimitBytes: database.policy.memoryLimit.bytes,
-            settings: database.policy.settings.values)
+            settings: database.policy.settings.values, needsLease: database.policy.isReplicated,
+            fenced: database.shards.filter(\.isFenced).map(\.id))
     }
 
     private func planRoutes(
@@ -174,6 +176,7 @@ extension NodePlanner {
         if observed.routes.routes != wanted {
             if isReadyForRoutes(database, observed, plan) {
                 plan.routes = .set(wanted)
+                plan.routesGoFirst = !database.transitions.isEmpty
             } else {
                 plan.missing.append("the endpoint waits for its shards")
             }
@@ -187,15 +190,15 @@ extension NodePlanner {
 
     /// Routes never point where they would do worse than the ones before: at a primary that is a replica still, and
     /// for a new database at nothing. Otherwise they don't wait: a shard that is down must not keep the routes of the
-    /// others from changing.
+    /// others from changing, and to hold requests needs no shard at all.
     private func isReadyForRoutes(
         _ database: DatabaseConfiguration, _ observed: NodeObservation, _ plan: NodePlan
     ) -> Bool {
-        for shard in database.shards where shard.node == node {
+        for shard in database.shards where shard.node == node && database.transition(of: shard.slots) == nil {
             let found = observed.shards[shard.id]
             let steps = plan.shards[shard.id] ?? []
             guard shard.role == .primary else {
-                // Until the hand-over is done clients are held where they are; to follow at once is done at once.
+                // To follow at once is done at once.
                 let isPrimaryStill = found?.information?.role == .primary
                 if isPrimaryStill && !steps.contains(where: \.isFollow) { return false }
                 continue

@@ -1,6 +1,7 @@
 package import ClusterModel
 package import Logging
 package import NIOCore
+package import Primitives
 package import ProxyControl
 import Synchronization
 
@@ -33,6 +34,7 @@ package final class ProxyLink: Sendable {
         var routes: [DatabaseID: DatabaseRoutes] = [:]
         /// Told to go and not yet confirmed.
         var removals: [DatabaseID: Epoch] = [:]
+        var leaseEnd: BootTime?
         var applied: [DatabaseID: Epoch] = [:]
         var refused: [DatabaseID: (epoch: Epoch, message: String)] = [:]
         var lastWaiter = 0
@@ -111,6 +113,15 @@ package final class ProxyLink: Sendable {
             // Not in force any more, even if the epoch is the same.
             state.applied[routes.database] = nil
             if state.isOpen { state.connection?.send(ProxyCommand.update(routes)) }
+        }
+    }
+
+    /// The node's serving lease lasts until then. A proxy that connects later is told, too, behind its routes.
+    package func grantLease(until end: BootTime) {
+        state.withLock { state in
+            guard state.leaseEnd.map({ $0 < end }) ?? true else { return }
+            state.leaseEnd = end
+            state.connection?.send(ProxyCommand.lease(until: end.milliseconds))
         }
     }
 
@@ -195,6 +206,7 @@ extension ProxyLink {
         connection.send(ProxyCommand.replaceAll(state.routes.values.sorted { $0.database < $1.database }))
         // The replacement has removed these already; asking again brings the confirmation that somebody waits for.
         for (database, epoch) in state.removals { connection.send(ProxyCommand.remove(database, epoch)) }
+        if let end = state.leaseEnd { connection.send(ProxyCommand.lease(until: end.milliseconds)) }
     }
 
     private func receive(_ event: ProxyEvent) {

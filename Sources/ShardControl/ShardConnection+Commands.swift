@@ -25,17 +25,6 @@ extension ShardConnection {
         try await send(["REPLICAOF", primary.host, String(primary.port)])
     }
 
-    /// Starts an orderly change of roles: writes pause, the replica catches up, is promoted, and this shard follows it.
-    /// Answers at once; the role in ``ShardInformation`` tells when it is done. After `timeout` redis gives up and
-    /// everything is as before.
-    package func handOver(to replica: ShardPeer, timeout: Duration) async throws(ShardError) {
-        let milliseconds =
-            timeout.components.seconds * 1000
-            + timeout.components.attoseconds / 1_000_000_000_000_000
-        try await send(
-            ["FAILOVER", "TO", replica.host, String(replica.port), "TIMEOUT", String(max(milliseconds, 1))])
-    }
-
     /// All or nothing: redis takes back the whole command when one value is refused.
     package func configure(_ parameters: [ShardParameter]) async throws(ShardError) {
         guard !parameters.isEmpty else { return }

@@ -16,8 +16,6 @@ package struct ShardInformation: Hashable, Sendable {
     package var isLinkUp: Bool
     /// A first synchronisation with its primary is under way.
     package var isSynchronizing: Bool
-    /// A FAILOVER is under way: writes pause until the replica has taken over or redis gives up.
-    package var isHandingOver: Bool
     /// Bytes of the replication stream: produced by a primary, processed by a replica.
     package var replicationOffset: Int64
     /// Replicas that are attached, those that still receive their first copy included.
@@ -49,7 +47,6 @@ package struct ShardInformation: Hashable, Sendable {
         isLoading = number("loading") != 0
         isLinkUp = fields["master_link_status"] == "up"
         isSynchronizing = number("master_sync_in_progress") != 0
-        isHandingOver = fields["master_failover_state"].map { $0 != "no-failover" } ?? false
         replicationOffset = number(role == .primary ? "master_repl_offset" : "slave_repl_offset")
         isPersistenceFailing =
             fields["rdb_last_bgsave_status"] == "err" || fields["aof_last_write_status"] == "err"

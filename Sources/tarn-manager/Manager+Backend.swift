@@ -87,13 +87,13 @@ extension Manager: ManagementBackend {
         }
     }
 
-    func localShardReports() async -> [ShardReportObject] {
-        await membership?.agent.shardReports().map { $0.object } ?? []
+    func localShardReports(of only: Set<ShardID>?) async -> [ShardReportObject] {
+        await membership?.agent.shardReports(of: only).map { $0.object } ?? []
     }
 
     func shardReports() async -> [ShardID: ShardReportObject] {
         let lists: [[ShardReportObject]] = await gather(
-            local: { await self.localShardReports() }, path: InternalPath.shards
+            local: { await self.localShardReports(of: nil) }, path: InternalPath.shards
         )
         .map(\.value)
         return Dictionary(lists.joined().map { ($0.shard, $0) }) { first, _ in first }
@@ -221,33 +221,6 @@ extension Manager {
             throw PlanError(code: "internal_error", status: 500, message: "The admission has no node.")
         }
         return node
-    }
-
-    func shardExited(_ notice: ShardExitObject) async throws(PlanError) {
-        guard let state = await state(), let (database, shard) = state.shard(notice.shard) else { return }
-        guard shard.role == .primary else { return }
-        let replicas = database.shards.filter { $0.role == .replica && $0.slots == shard.slots }
-        let reports = await shardReports()
-        // One that never heard of its primary holds nothing. If the primary wrote to disk, waiting for it is better:
-        // its agent starts it from there after a while (RestartPolicy).
-        let persists = database.policy.persistence != .none
-        let alive = replicas.filter { (reports[$0.id]?.pid ?? 0) > 0 && (!persists || offset($0, reports) > 0) }
-        // The one that has seen the most of the primary's stream.
-        guard let best = alive.max(by: { offset($0, reports) < offset($1, reports) }) else {
-            throw PlanError(
-                code: "no_replica", status: 503, message: "No replica of shard \(shard.id) answers and holds its data.")
-        }
-        let fresh = fresh()
-        let time = now()
-        _ = try await edit { state throws(PlanError) in
-            guard state.shard(notice.shard)?.shard.role == .primary else { return nil }
-            return try Planner.failOver(notice.shard, to: best.id, in: state, fresh: fresh, now: time)
-        }
-        logger.info("failed over", metadata: ["from": "\(shard.id)", "to": "\(best.id)", "database": "\(database.id)"])
-    }
-
-    private func offset(_ shard: ShardConfiguration, _ reports: [ShardID: ShardReportObject]) -> Int64 {
-        reports[shard.id]?.replicationOffset ?? -1
     }
 }
 

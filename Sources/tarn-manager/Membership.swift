@@ -18,6 +18,8 @@ struct Membership: Sendable {
     let peers: Peers
     let store: EtcdStore
     let agent: NodeAgent
+    let liveness: Liveness
+    let failover: FailoverKeeper
 }
 
 extension Manager {
@@ -26,13 +28,14 @@ extension Manager {
         serverTLS.replace(
             by: try TLSContext.server(identity: keys.identity, clientAuthority: keys.authorityPEM))
         let (store, client) = try openStore(identity, keys: keys)
+        let agent = NodeAgent(
+            node: identity.node, address: ownAddress, prefix: paths.prefix, watchdog: watchdog, proxy: proxy,
+            group: group, logger: logger)
+        let member = ClusterMember(node: identity.node, store: store, now: now, logger: logger)
+        let peers = Peers(client: client)
         let membership = Membership(
-            identity: identity,
-            member: ClusterMember(node: identity.node, store: store, now: now, logger: logger),
-            peers: Peers(client: client), store: store,
-            agent: NodeAgent(
-                node: identity.node, address: ownAddress, prefix: paths.prefix, watchdog: watchdog,
-                proxy: proxy, group: group, logger: logger))
+            identity: identity, member: member, peers: peers, store: store, agent: agent,
+            liveness: liveness(of: member, peers, agent), failover: failover(of: member, peers, agent))
         phase = .member(membership, since: work)
         logger.info(
             "member of a cluster", metadata: ["node": "\(identity.node)", "cluster": "\(identity.clusterName)"])
@@ -52,13 +55,17 @@ extension Manager {
         await withDiscardingTaskGroup { group in
             group.addTask { await self.startStoreAgain(membership.identity) }
             group.addTask { await membership.agent.run() }
-            group.addTask { await self.reportShardExits(of: membership) }
+            group.addTask { await membership.liveness.run() }
+            group.addTask { await self.replaceDeadPrimaries(of: membership) }
+            group.addTask { await self.endTransitions(of: membership) }
+            group.addTask { await membership.failover.run(states: membership.member.follower.states()) }
             group.addTask { await self.serveSettingsRequests(of: membership) }
             group.addTask {
                 await membership.member.run(
                     probe: { node, database, epoch, span in
                         await self.probe(node, database, epoch, within: span, membership)
                     },
+                    copies: { await self.copies(of: $0, membership.member, membership.peers, membership.agent) },
                     onState: { await self.adopt($0, membership) })
             }
         }
@@ -109,38 +116,6 @@ extension Manager {
             return .unreachable("node \(node) is not in the cluster any more")
         }
         return await membership.peers.progress(of: database, epoch: epoch, at: record, within: span)
-    }
-
-    /// Tells the leader of each primary that died and has a replica; until somebody heard it, or it is no longer so.
-    private func reportShardExits(of membership: Membership) async {
-        for await exit in membership.agent.shardExits where exit.role == .primary && !exit.replicaCandidates.isEmpty {
-            let notice = ShardExitObject(shard: exit.shard, database: exit.database)
-            Task { await report(notice, membership) }
-        }
-    }
-
-    private func report(_ notice: ShardExitObject, _ membership: Membership) async {
-        // The agent says it again every few seconds as long as it is so.
-        for attempt in 1...10 {
-            let state = await membership.member.follower.current
-            guard state?.shard(notice.shard)?.shard.role == .primary else { return }
-            do {
-                if await membership.member.leadership.current != nil {
-                    try await shardExited(notice)
-                } else if let leader = state?.leader, let record = state?.nodes[leader] {
-                    let _: [String: String] = try await membership.peers.post(
-                        notice, to: InternalPath.shardExits, of: record)
-                } else {
-                    throw PlanError(code: "no_leader", status: 503, message: "no leader yet")
-                }
-                return
-            } catch {
-                logger.warning(
-                    "could not report a dead primary, trying again",
-                    metadata: ["shard": "\(notice.shard)", "attempt": "\(attempt)", "error": "\(error)"])
-                try? await Task.sleep(for: .milliseconds(200))
-            }
-        }
     }
 }
 

@@ -217,6 +217,7 @@ final class FakeProxy: Sendable {
         /// Databases whose routes went away, in order, by whatever command.
         var lost: [DatabaseID] = []
         var replacements = 0
+        var leaseEnd: Int64?
         var refusedPorts: Set<UInt16> = []
         /// To changes of settings, by request.
         var answers: [UInt64: String?] = [:]
@@ -235,6 +236,7 @@ final class FakeProxy: Sendable {
 
     var routes: [DatabaseID: DatabaseRoutes] { state.withLock { $0.routes } }
     var lost: [DatabaseID] { state.withLock { $0.lost } }
+    var leaseEnd: Int64? { state.withLock { $0.leaseEnd } }
     var replacements: Int { state.withLock { $0.replacements } }
     func refuse(_ ports: Set<UInt16>) { state.withLock { $0.refusedPorts = ports } }
     var answers: [UInt64: String?] { state.withLock { $0.answers } }
@@ -262,6 +264,7 @@ final class FakeProxy: Sendable {
                 let databases = state.routes.keys.sorted()
                 channel.send(ProxyEvent.statistics(databases.map { DatabaseStatistics(database: $0, requests: 7) }))
             case .settingsChanged(let request, let error): state.answers[request] = .some(error)
+            case .lease(let until): state.leaseEnd = until
             }
         }
     }

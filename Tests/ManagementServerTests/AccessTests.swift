@@ -18,7 +18,7 @@ import Testing
         let written = Set(RouteTable.all.map { "\($0.method.rawValue) \(nameless($0.path))" })
         #expect(`public` == written)
         #expect(registered.count == Set(registered).count)
-        #expect(registered.count - `public`.count == 7, "a new internal route needs its line in internalRoutes")
+        #expect(registered.count - `public`.count == 8, "a new internal route needs its line in internalRoutes")
     }
 
     @Test func nothingButOpenOperationsIsAnsweredToStrangers() async throws {
@@ -122,6 +122,6 @@ import Testing
 /// All but the join, which proves itself.
 private let internalRoutes = [
     ("POST", InternalPath.admissions), ("GET", InternalPath.progress + "?database=1&epoch=1"),
-    ("GET", InternalPath.shards), ("GET", InternalPath.node), ("POST", InternalPath.shardExits),
+    ("GET", InternalPath.shards), ("GET", InternalPath.node), ("POST", InternalPath.heartbeat), ("GET", InternalPath.fence),
     ("POST", InternalPath.settings),
 ]

@@ -33,7 +33,7 @@ final class FakeBackend: ManagementBackend {
 
     func run() async {
         guard isMember else { return }
-        await member.run(probe: { _, _, epoch, _ in .applied(epoch) }, onState: { _ in })
+        await member.run(probe: { _, _, epoch, _ in .applied(epoch) }, copies: { _ in [:] }, onState: { _ in })
     }
 
     func untilReady() async {
@@ -102,7 +102,7 @@ final class FakeBackend: ManagementBackend {
         ProgressObject(state: .applied, epoch: epoch, message: "")
     }
 
-    func localShardReports() async -> [ShardReportObject] { [] }
+    func localShardReports(of only: Set<ShardID>?) async -> [ShardReportObject] { [] }
 
     func shardReports() async -> [ShardID: ShardReportObject] {
         let shards = await state()?.databases.values.flatMap { database in
@@ -129,7 +129,10 @@ final class FakeBackend: ManagementBackend {
         throw PlanError(code: "token_unknown", status: 403, message: "no token")
     }
 
-    func shardExited(_ notice: ShardExitObject) async throws(PlanError) {}
+    func heartbeat(_ message: HeartbeatObject) async -> FenceObject? { FenceObject(hasApplied: true, fence: .zero) }
+    func fence(of database: DatabaseID, epoch: Epoch) async -> FenceObject {
+        FenceObject(hasApplied: true, fence: epoch)
+    }
 
     func changeSettingsAsLeader(_ change: SettingsChangeObject) async throws(PlanError) -> Epoch {
         let time = now()

@@ -42,7 +42,7 @@ struct ClusterFixture {
     func running<Result: Sendable>(
         _ member: ClusterMember, nodes: FakeNodes, _ body: @Sendable () async throws -> Result
     ) async throws -> Result {
-        let task = Task { await member.run(probe: nodes.probe, onState: { _ in }) }
+        let task = Task { await member.run(probe: nodes.probe, copies: { _ in [:] }, onState: { _ in }) }
         do {
             let result = try await body()
             task.cancel()

@@ -11,10 +11,10 @@ import Testing
 @Suite struct NodePlannerTests {
     private let paths = NodePaths(prefix: "/n")
 
-    private func planner(_ node: Int = 1, down: Set<String> = []) -> NodePlanner {
+    private func planner(_ node: Int = 1) -> NodePlanner {
         NodePlanner(
             node: NodeID(node), address: "10.0.0.\(node)", paths: paths,
-            addresses: [NodeID(1): "10.0.0.1", NodeID(2): "10.0.0.2"], downAddresses: down)
+            addresses: [NodeID(1): "10.0.0.1", NodeID(2): "10.0.0.2"])
     }
 
     private func database(
@@ -61,10 +61,10 @@ import Testing
     }
 
     private func observed(
-        _ shards: [Int: ShardObservation], _ routes: RoutesObservation = RoutesObservation(), patienceOver: Bool = false
+        _ shards: [Int: ShardObservation], _ routes: RoutesObservation = RoutesObservation(), openGates: Set<Int> = []
     ) -> NodeObservation {
         let shards = Dictionary(uniqueKeysWithValues: shards.map { (ShardID($0.key), $0.value) })
-        return NodeObservation(shards: shards, routes: routes, isPatienceOver: patienceOver)
+        return NodeObservation(shards: shards, routes: routes, openGates: Set(openGates.map { ShardID($0) }))
     }
 
     private func inForce(_ database: DatabaseConfiguration, node: Int = 1) -> RoutesObservation {
@@ -72,9 +72,9 @@ import Testing
     }
 
     private func plan(
-        _ wanted: DatabaseConfiguration?, _ observation: NodeObservation, node: Int = 1, down: Set<String> = []
+        _ wanted: DatabaseConfiguration?, _ observation: NodeObservation, node: Int = 1
     ) -> NodePlan {
-        planner(node, down: down).plan(wanted, epoch: Epoch(5), observation)
+        planner(node).plan(wanted, epoch: Epoch(5), observation)
     }
 
     // MARK: - Creating
@@ -215,45 +215,54 @@ import Testing
         #expect(plan.routes == .set(planner(2).routes(of: new)))
     }
 
-    @Test func aLinkedReplicaLetsTheOldPrimaryHandOver() throws {
-        let old = database(replicated: true, status: .active)
-        let new = database(replicated: true, swapped: true, status: .active, epoch: 6)
-        let shards = [2: shard(.running, file: file(2, old, on: 2), try asReplica(link: "up"))]
-        let waiting = plan(new, observed(shards, inForce(old, node: 2)), node: 2)
-        #expect(!waiting.hasSteps && waiting.missing.count == 2)
-        let impatient = plan(new, observed(shards, inForce(old, node: 2), patienceOver: true), node: 2)
-        #expect(impatient.shards[ShardID(2)]?.first == .promote)
-        let bereft = plan(new, observed(shards, inForce(old, node: 2)), node: 2, down: ["10.0.0.1"])
-        #expect(bereft.shards[ShardID(2)]?.first == .promote)
+    private func changing(
+        _ phase: ShardTransition.Phase, planned: Bool, epoch: Int = 6
+    ) -> DatabaseConfiguration {
+        var database = database(
+            replicated: true, swapped: phase == .promote, status: .activeChangePending, epoch: epoch)
+        database.transitions = [
+            ShardTransition(
+                slots: .all, from: ShardID(1), to: ShardID(2), isPlanned: planned, phase: phase,
+                since: WallTime(milliseconds: 0))
+        ]
+        if !planned { database.shards[0].isFenced = true }
+        return database
     }
 
-    @Test func theOldPrimaryHandsOverToAnAttachedReplica() throws {
+    @Test func afterAFailoverTheReplicaWaitsForTheGateAndRoutesForNothing() throws {
         let old = database(replicated: true, status: .active)
-        let new = database(replicated: true, swapped: true, status: .active, epoch: 6)
-        let successor = ShardPeer(host: "10.0.0.2", port: 20002)
-        let attached = "slave0:ip=10.0.0.2,port=20002,state=online,offset=1,lag=0\n"
-        func plan(_ information: ShardInformation, patienceOver: Bool = false) -> NodePlan {
-            self.plan(
-                new,
-                observed(
-                    [1: shard(.running, file: file(1, old), information)], inForce(old), patienceOver: patienceOver))
-        }
-        // Clients keep being held where they are until the new primary is one.
-        let first = plan(try asPrimary(attached))
-        #expect(first.shards == [ShardID(1): [.handOver(to: successor)]] && first.routes == nil)
-        // Attached, and not counted as online yet: to follow it now would drop what it has not got.
-        let early = plan(try asPrimary("slave0:ip=10.0.0.2,port=20002,state=send_bulk,offset=0,lag=0\n"))
-        #expect(!early.hasSteps && early.missing.count == 2)
-        let during = plan(try asPrimary(attached + "master_failover_state:waiting-for-sync"))
-        #expect(!during.hasSteps && during.missing.count == 2)
-        let done = plan(try asReplica(link: "down", of: "10.0.0.2", port: 20002))
-        #expect(done.shards == [ShardID(1): [.writeConfiguration(settings(1, new))]])
-        #expect(done.routes == .set(planner().routes(of: new)))
-        // Nobody there to hand over to, or it took too long: the cluster's word counts.
-        for plan in [plan(try asPrimary()), plan(try asPrimary(attached), patienceOver: true)] {
-            #expect(plan.shards == [ShardID(1): [.follow(successor), .writeConfiguration(settings(1, new))]])
-            #expect(plan.routes != nil)
-        }
+        let new = changing(.promote, planned: false)
+        // Its link may still stand: the old primary's node is cut off from the cluster, not from here.
+        let shards = [2: shard(.running, file: file(2, old, on: 2), try asReplica(link: "up"))]
+        let waiting = plan(new, observed(shards, inForce(old, node: 2)), node: 2)
+        #expect(waiting.shards.isEmpty && waiting.missing.count == 1)
+        let routes = planner(2).routes(of: new)
+        #expect(waiting.routes == .set(routes) && waiting.routesGoFirst)
+        #expect(routes.needsLease && routes.fenced == [ShardID(1)] && routes.shards.allSatisfy(\.isHeld))
+        let open = plan(new, observed(shards, inForce(new, node: 2), openGates: [2]), node: 2)
+        #expect(open.shards[ShardID(2)]?.first == .promote)
+        let unasked = plan(new, observed([2: shard(.running, file: nil)], inForce(old, node: 2)), node: 2)
+        #expect(unasked.routes == .set(routes), "a shard that doesn't answer keeps no fence from being set")
+    }
+
+    @Test func aPlannedChangeHoldsThenPromotesThenFollows() throws {
+        let old = database(replicated: true, status: .active)
+        let hold = changing(.hold, planned: true)
+        let primary = [1: shard(.running, file: file(1, old), try asPrimary())]
+        let held = plan(hold, observed(primary, inForce(old)))
+        #expect(held.shards.isEmpty && held.routes == .set(planner().routes(of: hold)))
+        #expect(planner().routes(of: hold).shards.map(\.shard) == [ShardID(1)])
+
+        let promote = changing(.promote, planned: true, epoch: 7)
+        let replica = [2: shard(.running, file: file(2, old, on: 2), try asReplica(link: "up"))]
+        let promoting = plan(promote, observed(replica, inForce(hold, node: 2)), node: 2)
+        #expect(promoting.shards[ShardID(2)]?.first == .promote)
+        let waiting = plan(promote, observed(primary, inForce(promote)))
+        #expect(waiting.shards.isEmpty && waiting.missing.count == 1, "two that follow each other would both refuse")
+
+        let done = database(replicated: true, swapped: true, status: .active, epoch: 8)
+        let following = plan(done, observed(primary, inForce(promote)))
+        #expect(following.shards[ShardID(1)]?.first == .follow(ShardPeer(host: "10.0.0.2", port: 20002)))
     }
 
     @Test func aDeadOldPrimaryComesBackAsReplica() {

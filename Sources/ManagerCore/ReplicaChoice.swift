@@ -1,0 +1,42 @@
+package import ClusterModel
+
+/// A replica as its node sees it.
+package struct ShardCopy: Hashable, Sendable {
+    /// Bytes of the replication stream that it has processed; 0: it has never heard of its primary.
+    package var offset: Int64
+    package var isRunning: Bool
+
+    package init(offset: Int64, isRunning: Bool) {
+        self.offset = offset
+        self.isRunning = isRunning
+    }
+}
+
+/// Chooses the replica that takes a lost primary's place: the one that has seen most of its stream.
+package struct ReplicaChoice: Sendable {
+    /// What the primary writes to disk. If it does, one that never heard of it is worse than waiting for it.
+    package var persistence: Persistence
+
+    package init(persistence: Persistence) {
+        self.persistence = persistence
+    }
+
+    /// Nil: none is fit. Of equals the one with the lowest id, so that everybody chooses alike.
+    package func best(of copies: [ShardID: ShardCopy]) -> ShardID? {
+        copies.filter { $0.value.isRunning && (persistence == .none || $0.value.offset > 0) }
+            .min { ($1.value.offset, $0.key) < ($0.value.offset, $1.key) }?.key
+    }
+}
+
+extension DatabaseConfiguration {
+    /// Replicas of a primary on nodes that are not down.
+    package func replicas(of primary: ShardConfiguration, in state: ClusterState) -> [ShardConfiguration] {
+        shards.filter {
+            $0.role == .replica && $0.slots == primary.slots && state.nodes[$0.node]?.status != .down
+        }
+    }
+}
+
+extension ClusterState {
+    package var detection: DetectionProfile { cluster?.detection ?? .high }
+}

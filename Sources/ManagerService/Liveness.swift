@@ -1,0 +1,169 @@
+package import ClusterModel
+package import Logging
+package import ManagerCore
+package import Primitives
+
+/// What the liveness of a node needs of the world around it.
+package struct LivenessPorts: Sendable {
+    /// Sends a heartbeat. Nil: no answer, or the watcher holds this node to be lost.
+    package var beat: @Sendable (NodeRecord, HeartbeatMessage) async -> HeartbeatAnswer?
+    /// The fence (``ClusterHead/fence``) that this node's proxy routes by, in the view of a state.
+    package var appliedFence: @Sendable (ClusterState) async -> Epoch
+    /// Its proxy routes every database as the state says.
+    package var isUpToDate: @Sendable (ClusterState) async -> Bool
+    /// The serving lease lasts until then.
+    package var grant: @Sendable (BootTime) async -> Void
+    package var bootTime: @Sendable () -> BootTime
+
+    package init(
+        beat: @escaping @Sendable (NodeRecord, HeartbeatMessage) async -> HeartbeatAnswer?,
+        appliedFence: @escaping @Sendable (ClusterState) async -> Epoch,
+        isUpToDate: @escaping @Sendable (ClusterState) async -> Bool,
+        grant: @escaping @Sendable (BootTime) async -> Void, bootTime: @escaping @Sendable () -> BootTime
+    ) {
+        self.beat = beat
+        self.appliedFence = appliedFence
+        self.isUpToDate = isUpToDate
+        self.grant = grant
+        self.bootTime = bootTime
+    }
+}
+
+package struct HeartbeatMessage: Hashable, Codable, Sendable {
+    package var node: NodeID
+    /// How long a lease the sender takes from the answer, in milliseconds.
+    package var lease: Int64
+
+    package init(node: NodeID, lease: Int64) {
+        self.node = node
+        self.lease = lease
+    }
+}
+
+package struct HeartbeatAnswer: Hashable, Codable, Sendable {
+    package var fence: Epoch
+
+    package init(fence: Epoch) {
+        self.fence = fence
+    }
+}
+
+/// Keeps this node's serving lease and watches others: the shell around ``ServingLease`` and ``PeerWatch``.
+package actor Liveness {
+    private let node: NodeID
+    private let editor: ClusterEditor
+    private let follower: StateFollower
+    private let ports: LivenessPorts
+    private let now: @Sendable () -> WallTime
+    private let logger: Logger
+    private var watch: PeerWatch
+    private var lease = ServingLease()
+
+    package init(
+        node: NodeID, editor: ClusterEditor, follower: StateFollower, ports: LivenessPorts,
+        now: @escaping @Sendable () -> WallTime, logger: Logger
+    ) {
+        self.node = node
+        self.editor = editor
+        self.follower = follower
+        self.ports = ports
+        self.now = now
+        self.logger = logger
+        watch = PeerWatch(own: node)
+    }
+
+    /// Runs until cancelled.
+    package func run() async {
+        await withDiscardingTaskGroup { group in
+            while !Task.isCancelled {
+                guard let state = await follower.current, let own = state.nodes[node] else {
+                    try? await Task.sleep(for: .milliseconds(50))
+                    continue
+                }
+                let profile = state.detection
+                if own.status == .down {
+                    lease.revoke()
+                    group.addTask { await self.returnToCluster(state) }
+                } else {
+                    for watcher in state.group(of: node).watchers {
+                        guard let record = state.nodes[watcher] else { continue }
+                        group.addTask { await self.beat(record, profile) }
+                    }
+                    await renew(state)
+                }
+                let due = watch.steps(at: ports.bootTime(), in: state, profile: profile)
+                for step in due { group.addTask { await self.perform(step) } }
+                try? await Task.sleep(for: .milliseconds(profile.heartbeat))
+            }
+        }
+    }
+
+    /// - Returns: Nil: no answer is given, since this node holds (or may hold) the sender to be lost.
+    package func answer(_ message: HeartbeatMessage) async -> HeartbeatAnswer? {
+        guard let state = await follower.current, let head = state.head else { return nil }
+        guard watch.heard(message.node, lease: message.lease, at: ports.bootTime(), in: state) else { return nil }
+        return HeartbeatAnswer(fence: head.fence)
+    }
+
+    /// One that takes longer than a lease lasts is worth nothing any more.
+    private var beating: Set<NodeID> = []
+
+    private func beat(_ watcher: NodeRecord, _ profile: DetectionProfile) async {
+        guard beating.insert(watcher.id).inserted else { return }
+        let sentAt = ports.bootTime()
+        let answer = await ports.beat(watcher, HeartbeatMessage(node: node, lease: profile.lease))
+        beating.remove(watcher.id)
+        guard let answer else { return }
+        lease.answered(by: watcher.id, sentAt: sentAt, fence: answer.fence)
+        if let state = await follower.current { await renew(state) }
+    }
+
+    private func renew(_ state: ClusterState) async {
+        guard state.nodes[node]?.status != .down else { return }
+        let applied = await ports.appliedFence(state)
+        guard let end = lease.end(for: state.group(of: node), applied: applied, profile: state.detection) else { return }
+        await ports.grant(end)
+    }
+
+    private func perform(_ step: PeerWatch.Step) async {
+        let own = node
+        let time = now()
+        switch step {
+        case .suspect(let node): logger.warning("a node is silent, voting it lost", metadata: ["node": "\(node)"])
+        case .withdraw(let node): logger.notice("a node is heard again", metadata: ["node": "\(node)"])
+        case .settle(let node): logger.warning("a node is lost", metadata: ["node": "\(node)"])
+        }
+        do {
+            try await editor.edit(as: .anyNode) { state throws(PlanError) in
+                switch step {
+                case .suspect(let node): Planner.suspect(node, by: own, in: state)
+                case .withdraw(let node): Planner.withdraw(node, by: own, in: state)
+                case .settle(let node): Planner.settleLoss(of: node, in: state, now: time)
+                }
+            }
+            watch.ended(step, isDone: true, at: ports.bootTime())
+        } catch {
+            logger.warning("could not record it, trying again", metadata: ["step": "\(step)", "error": "\(error)"])
+            watch.ended(step, isDone: false, at: ports.bootTime())
+        }
+    }
+
+    private var isReturning = false
+
+    /// Held to be lost, and here: asks for heartbeats to be answered again when the proxy routes as the newest state says.
+    private func returnToCluster(_ state: ClusterState) async {
+        guard !isReturning, await ports.isUpToDate(state), !isReturning else { return }
+        isReturning = true
+        defer { isReturning = false }
+        let own = node
+        let time = now()
+        do {
+            try await editor.edit(as: .anyNode) { state throws(PlanError) in
+                Planner.readmit(own, in: state, now: time)
+            }
+            logger.notice("back in the cluster")
+        } catch {
+            logger.warning("could not return to the cluster, trying again", metadata: ["error": "\(error)"])
+        }
+    }
+}
