@@ -29,14 +29,15 @@ package enum ActionMachine {
     /// - Parameters:
     ///   - database: Nil when its record is gone: then nothing is left to do.
     ///   - answers: By node. A node that should have answered and is not in it counts as unreachable.
+    ///   - down: Nodes that are settled to be lost: nobody waits for them, they catch up when they are back.
     ///   - deadline: Nil: ``defaultDeadlineSeconds`` after the action began.
     package static func next(
-        _ action: ActionRecord, database: DatabaseConfiguration?, answers: [NodeID: NodeProgress], now: WallTime,
-        deadline: WallTime? = nil
+        _ action: ActionRecord, database: DatabaseConfiguration?, answers: [NodeID: NodeProgress],
+        down: Set<NodeID> = [], now: WallTime, deadline: WallTime? = nil
     ) -> ActionStep {
         guard let database else { return .complete }
         let deadline = deadline ?? action.createdAt.adding(seconds: defaultDeadlineSeconds)
-        let tally = Tally(action, database, answers)
+        let tally = Tally(action, database, answers, down: down)
         switch action.kind {
         case .deleteDatabase: return tally.delete(isLate: now >= deadline)
         case .createDatabase, .updateDatabase: return tally.change(isLate: now >= deadline, givesUp: true)
@@ -49,7 +50,8 @@ package enum ActionMachine {
 extension ActionRecord {
     /// Nodes whose answers the action depends on, in order of their ids.
     package func nodesToAsk(in state: ClusterState) -> [NodeID] {
-        (state.databases[database]?.involvedNodes ?? []).filter { state.nodes[$0] != nil }.sorted()
+        (state.databases[database]?.involvedNodes ?? [])
+            .filter { state.nodes[$0].map { $0.status != .down } ?? false }.sorted()
     }
 }
 
@@ -63,10 +65,13 @@ private struct Tally {
     private var absentHosts: [String] = []
     private var isServed: Bool
 
-    init(_ action: ActionRecord, _ database: DatabaseConfiguration, _ answers: [NodeID: NodeProgress]) {
+    init(
+        _ action: ActionRecord, _ database: DatabaseConfiguration, _ answers: [NodeID: NodeProgress],
+        down: Set<NodeID>
+    ) {
         let hosts = Set(database.shards.map(\.node))
         isServed = database.endpoint.nodes.isEmpty
-        for node in database.involvedNodes.union(answers.keys).sorted() {
+        for node in database.involvedNodes.union(answers.keys).subtracting(down).sorted() {
             expected += 1
             switch answers[node] ?? .unreachable("no answer") {
             case .applied(let epoch) where epoch >= action.epoch:

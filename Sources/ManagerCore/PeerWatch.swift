@@ -56,11 +56,11 @@ package struct PeerWatch: Sendable {
     }
 
     /// What to do now. Call it every ``DetectionProfile/heartbeat``: a longer gap means that this node slept itself, and
-    /// who sleeps hears nobody.
+    /// who sleeps hears nobody, so the gap doesn't count.
     package mutating func steps(at now: BootTime, in state: ClusterState, profile: DetectionProfile) -> [Step] {
-        let hasSlept = lastLook.map { now - $0 > 3 * profile.heartbeat } ?? true
+        let gap = lastLook.map { now - $0 } ?? 0
         lastLook = now
-        if hasSlept { heard = [:] }
+        if gap > 3 * profile.heartbeat { heard = heard.mapValues { min(now, $0 + gap) } }
         var steps: [Step] = []
         for node in state.watched(by: own) {
             guard let record = state.nodes[node], record.status != .down else { continue }

@@ -17,7 +17,7 @@ extension Planner {
         begin(&database, from: shard, to: replica, isPlanned: false, phase: .promote, now: now)
         database.epoch = head.raiseEpoch()
         fence(&database, [shard], head: &head)
-        return changed(&database, .failover, head: head, in: state, fresh: fresh, now: now)
+        return changed(&database, .failover, head: head, fresh: fresh, now: now)
     }
 
     /// Fails over every primary of one database whose node is down, each to the replica that `choice` names. Nil when there
@@ -37,9 +37,11 @@ extension Planner {
             lost.append(primary.id)
         }
         guard !lost.isEmpty else { return nil }
+        database.endpoint.nodes = EndpointRules.nodes(
+            for: database.policy.proxyPolicy, shards: database.shards, in: state)
         database.epoch = head.raiseEpoch()
         fence(&database, lost, head: &head)
-        return changed(&database, .failover, head: head, in: state, fresh: fresh, now: now)
+        return changed(&database, .failover, head: head, fresh: fresh, now: now)
     }
 
     private static func fence(
@@ -75,7 +77,7 @@ extension Planner {
         }
         begin(&database, from: shard, to: replica, isPlanned: true, phase: .hold, now: now)
         database.epoch = head.raiseEpoch()
-        return changed(&database, .switchover, head: head, shard: replica, in: state, fresh: fresh, now: now)
+        return changed(&database, .switchover, head: head, shard: replica, fresh: fresh, now: now)
     }
 
     /// All proxies hold and the replica has all that the primary was sent: swaps the roles. Nil when there is nothing held.
@@ -88,7 +90,7 @@ extension Planner {
             swap(database.transitions[index].from, replica, in: &database)
         else { return nil }
         database.transitions[index].phase = .promote
-        return advanced(&database, head: &head, in: state, now: now)
+        return advanced(&database, head: &head, now: now)
     }
 
     /// Gives up a planned change that still holds. Nil when it has gone further or ended.
@@ -99,7 +101,7 @@ extension Planner {
             let index = database.transitions.firstIndex(where: { $0.to == replica && $0.phase == .hold })
         else { return nil }
         database.transitions.remove(at: index)
-        return advanced(&database, head: &head, in: state, now: now)
+        return advanced(&database, head: &head, now: now)
     }
 
     /// The new primary is one: proxies let requests go. Nil when that is done already.
@@ -110,10 +112,12 @@ extension Planner {
             let index = database.transitions.firstIndex(where: { $0.to == primary && $0.phase == .promote })
         else { return nil }
         database.transitions.remove(at: index)
-        return advanced(&database, head: &head, in: state, now: now)
+        return advanced(&database, head: &head, now: now)
     }
 
     // MARK: Parts
+    // An endpoint that moves with its primary (`single`, `all-master-shards`) does so when the transition has ended, see
+    // ``rebindEndpoints(in:now:)``: the proxy that holds requests is the one to answer them.
 
     private static func swapped(
         _ shard: ShardID, _ replica: ShardID, in state: ClusterState
@@ -160,25 +164,18 @@ extension Planner {
 
     private static func changed(
         _ database: inout DatabaseConfiguration, _ kind: ActionRecord.Kind, head: ClusterHead, shard: ShardID? = nil,
-        in state: ClusterState, fresh: Fresh, now: WallTime
+        fresh: Fresh, now: WallTime
     ) -> Plan {
-        bind(&database, in: state)
         if database.status == .active { database.status = .activeChangePending }
         database.changedAt = now
         return plan(kind, database, head: head, action: fresh.action, shard: shard, now: now)
     }
 
     private static func advanced(
-        _ database: inout DatabaseConfiguration, head: inout ClusterHead, in state: ClusterState, now: WallTime
+        _ database: inout DatabaseConfiguration, head: inout ClusterHead, now: WallTime
     ) -> Plan {
-        bind(&database, in: state)
         database.epoch = head.raiseEpoch()
         database.changedAt = now
         return Plan(changes: [.head(head), .database(database)], database: database)
-    }
-
-    private static func bind(_ database: inout DatabaseConfiguration, in state: ClusterState) {
-        database.endpoint.nodes = EndpointRules.nodes(
-            for: database.policy.proxyPolicy, shards: database.shards, in: state)
     }
 }

@@ -40,7 +40,7 @@ extension Planner {
 
     /// Databases with a primary on a node that is down and a replica that isn't, in order.
     package static func databasesWithLostPrimaries(in state: ClusterState) -> [DatabaseID] {
-        let down = Set(state.nodes.values.filter { $0.status == .down }.map(\.id))
+        let down = state.lostNodes
         guard !down.isEmpty else { return [] }
         return state.databases.values.filter { database in
             database.primaries.contains { primary in

@@ -92,7 +92,8 @@ extension Planner {
     package static func rebindEndpoints(in state: ClusterState, now: WallTime) -> Plan? {
         guard var head = state.head else { return nil }
         var changed: [DatabaseConfiguration] = []
-        for database in state.databases.values.sorted(by: { $0.id < $1.id }) where database.status != .deletePending {
+        for database in state.databases.values.sorted(by: { $0.id < $1.id })
+        where database.status != .deletePending && database.transitions.isEmpty {
             let nodes = EndpointRules.nodes(for: database.policy.proxyPolicy, shards: database.shards, in: state)
             guard nodes != database.endpoint.nodes else { continue }
             var database = database

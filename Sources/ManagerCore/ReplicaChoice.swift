@@ -39,4 +39,6 @@ extension DatabaseConfiguration {
 
 extension ClusterState {
     package var detection: DetectionProfile { cluster?.detection ?? .high }
+
+    package var lostNodes: Set<NodeID> { Set(nodes.values.filter { $0.status == .down }.map(\.id)) }
 }

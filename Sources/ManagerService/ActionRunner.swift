@@ -74,7 +74,8 @@ package struct ActionRunner: Sendable {
         }
         let nodes = current.nodesToAsk(in: state)
         let answers = await ask(nodes, current)
-        let decision = ActionMachine.next(current, database: database, answers: answers, now: now())
+        let decision = ActionMachine.next(
+            current, database: database, answers: answers, down: state.lostNodes, now: now())
         switch decision {
         case .wait(let progress, let message):
             return await report(current, progress: progress, message: message)

@@ -8,7 +8,7 @@ package struct FailoverPorts: Sendable {
     package var copies: CopyProbe
     /// How far a node is with fencing; nil: no answer in a bounded time.
     package var fence: @Sendable (NodeRecord, DatabaseID, Epoch) async -> PromotionGate.Answer?
-    package var openGate: @Sendable (ShardID, DatabaseID) async -> Void
+    package var openGate: @Sendable (ShardID, DatabaseID, _ fence: Epoch) async -> Void
     package var fresh: @Sendable () -> Fresh
     package var now: @Sendable () -> WallTime
     package var bootTime: @Sendable () -> BootTime
@@ -16,7 +16,7 @@ package struct FailoverPorts: Sendable {
     package init(
         copies: @escaping CopyProbe,
         fence: @escaping @Sendable (NodeRecord, DatabaseID, Epoch) async -> PromotionGate.Answer?,
-        openGate: @escaping @Sendable (ShardID, DatabaseID) async -> Void, fresh: @escaping @Sendable () -> Fresh,
+        openGate: @escaping @Sendable (ShardID, DatabaseID, _ fence: Epoch) async -> Void, fresh: @escaping @Sendable () -> Fresh,
         now: @escaping @Sendable () -> WallTime, bootTime: @escaping @Sendable () -> BootTime
     ) {
         self.copies = copies
@@ -35,6 +35,7 @@ package actor FailoverKeeper {
     private let ports: FailoverPorts
     private let logger: Logger
     private var gates: [DatabaseID: Epoch] = [:]
+    private var replacing: Set<DatabaseID> = []
 
     package init(node: NodeID, editor: ClusterEditor, ports: FailoverPorts, logger: Logger) {
         self.node = node
@@ -49,7 +50,8 @@ package actor FailoverKeeper {
             for await state in states {
                 if Task.isCancelled { break }
                 for id in Planner.databasesWithLostPrimaries(in: state) where isOurs(id, state) {
-                    group.addTask { await self.replaceLost(of: id) }
+                    guard replacing.insert(id).inserted else { continue }
+                    group.addTask { await self.replaceAllLost(of: id) }
                 }
                 for database in state.databases.values where needsGate(database) {
                     guard gates[database.id] != database.fence else { continue }
@@ -99,8 +101,16 @@ package actor FailoverKeeper {
         }
     }
 
-    private func replaceLost(of id: DatabaseID) async {
-        guard let state = await editor.state, let database = state.databases[id] else { return }
+    private func replaceAllLost(of id: DatabaseID) async {
+        defer { replacing.remove(id) }
+        while !Task.isCancelled, let state = await editor.state, isOurs(id, state) {
+            await replaceLost(of: id, state)
+            try? await Task.sleep(for: .milliseconds(50))
+        }
+    }
+
+    private func replaceLost(of id: DatabaseID, _ state: ClusterState) async {
+        guard let database = state.databases[id] else { return }
         let lost = database.primaries.filter { state.nodes[$0.node]?.status == .down }
         let replicas = lost.flatMap { database.replicas(of: $0, in: state) }
         let copies = await ports.copies(replicas)
@@ -144,7 +154,7 @@ package actor FailoverKeeper {
                 database, in: state.nodes, at: ports.bootTime(), profile: state.detection)
             if pending.isEmpty {
                 for transition in database.transitions where transition.phase == .promote && !transition.isPlanned {
-                    await ports.openGate(transition.to, id)
+                    await ports.openGate(transition.to, id, fence)
                 }
                 return
             }

@@ -31,7 +31,7 @@ extension NodeAgent {
         }
         let (shards, retryIn) = await observe(job)
         let observation = NodeObservation(
-            shards: shards, routes: proxy.observation(of: id), openGates: openGates[id] ?? [])
+            shards: shards, routes: proxy.observation(of: id), openGates: job.wanted.map(openShards) ?? [])
         // A newer configuration may have come during the observation: plan for what was observed, the next pass
         // looks anew. Executing the older plan first does no harm beyond a detour.
         let plan = planner().plan(job.wanted, epoch: job.epoch, observation)
@@ -246,6 +246,7 @@ extension NodeAgent {
         }
         try HostFile.removeTree(paths.shardDirectory(shard))
         policies[shard] = nil
+        openGates[shard] = nil
         logger.info("shard removed", metadata: ["shard": "\(shard)"])
     }
 

@@ -31,29 +31,28 @@ extension NodeAgent {
         proxy.isOpen && databases.values.allSatisfy { routesAreApplied($0.id, $0.epoch) }
     }
 
-    /// ``PromotionGate`` has opened: no proxy can write to the primary before this one.
-    package func openGate(_ shard: ShardID, of database: DatabaseID) {
-        guard openGates[database, default: []].insert(shard).inserted else { return }
+    /// ``PromotionGate`` has opened for the failover of this epoch: no proxy can write to the primary before this shard.
+    package func openGate(_ shard: ShardID, of database: DatabaseID, fence: Epoch) {
+        guard openGates.updateValue(fence, forKey: shard) != fence else { return }
         poke(database)
+    }
+
+    /// A gate is for one failover: the next one has another fence.
+    func openShards(of database: DatabaseConfiguration) -> Set<ShardID> {
+        Set(database.shards.map(\.id).filter { openGates[$0] == database.fence })
     }
 
     /// Tells each time it is seen, until the transition is gone: whoever ends it may have to be told again.
     func tellOfPromotions(_ job: Job, _ shards: [ShardID: ShardObservation]) {
         guard let database = job.wanted else { return }
+        let open = openShards(of: database)
         for transition in database.transitions where transition.phase == .promote {
             // One that ended and was started again is a primary before anybody asked whether it may.
             guard let information = shards[transition.to]?.information, information.role == .primary,
-                !information.isLoading, transition.isPlanned || openGates[database.id]?.contains(transition.to) == true
+                !information.isLoading, transition.isPlanned || open.contains(transition.to)
             else { continue }
             promotion.yield(ShardPromotion(database: database.id, shard: transition.to))
         }
-    }
-
-    /// Gates are for one transition each.
-    func forgetGates(of database: DatabaseConfiguration) {
-        guard var open = openGates[database.id] else { return }
-        open.formIntersection(database.transitions.map(\.to))
-        openGates[database.id] = open.isEmpty ? nil : open
     }
 
     /// Held requests drain as long as they need; the pass does other things meanwhile.

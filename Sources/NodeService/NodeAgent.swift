@@ -45,7 +45,8 @@ package actor NodeAgent {
     private var toldAt: [ShardID: ContinuousClock.Instant] = [:]
     /// All databases with a fence up to here are applied by the proxy; only ever grows.
     var confirmedFence = Epoch.zero
-    var openGates: [DatabaseID: Set<ShardID>] = [:]
+    /// The fence for which each shard's gate has opened last.
+    var openGates: [ShardID: Epoch] = [:]
     /// Where the newest whole configuration stands, for databases that don't concern this node.
     private var epochs: [DatabaseID: Epoch] = [:]
     private var highestDatabase = DatabaseID(0)
@@ -117,7 +118,6 @@ package actor NodeAgent {
             poke(id)
         }
         for id in epochs.keys where databases[id] == nil { epochs[id] = nil }
-        for id in openGates.keys where databases[id] == nil { openGates[id] = nil }
         if haveNodesMoved && hasConfiguration { for id in jobs.keys { poke(id) } }
         hasConfiguration = true
         cleanUpOnce()
@@ -134,7 +134,6 @@ package actor NodeAgent {
         // Between pending and active nothing changes for a node.
         let isChanged = isNewEpoch || job.wanted?.isWanted != database.isWanted
         job.wanted = database
-        forgetGates(of: database)
         if isChanged {
             job.settled = nil
             job.epoch = database.epoch
@@ -361,9 +360,14 @@ extension NodeAgent {
     }
 
     func verdict(on shard: ShardConfiguration, of database: DatabaseConfiguration) -> RestartPolicy.Verdict {
-        (policies[shard.id] ?? RestartPolicy()).verdict(
-            at: .now, hasReplicas: !database.successors(of: shard).isEmpty,
-            persists: database.policy.persistence != .none)
+        let persists = database.policy.persistence != .none
+        // Replicas on lost nodes replace nobody. But without a disk to start from, theirs may be the only data left.
+        let successors = database.successors(of: shard).filter { id in
+            guard persists, let replica = database.shards.first(where: { $0.id == id }) else { return true }
+            return nodes[replica.node]?.status != .down
+        }
+        return (policies[shard.id] ?? RestartPolicy()).verdict(
+            at: .now, hasReplicas: !successors.isEmpty, persists: persists)
     }
 
     /// Tells the world once for each end of a shard.

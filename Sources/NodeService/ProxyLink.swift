@@ -35,6 +35,7 @@ package final class ProxyLink: Sendable {
         /// Told to go and not yet confirmed.
         var removals: [DatabaseID: Epoch] = [:]
         var leaseEnd: BootTime?
+        var pid: Int32?
         var applied: [DatabaseID: Epoch] = [:]
         var refused: [DatabaseID: (epoch: Epoch, message: String)] = [:]
         var lastWaiter = 0
@@ -84,6 +85,7 @@ package final class ProxyLink: Sendable {
     private func lost() {
         state.withLock { state in
             state.connection = nil
+            state.pid = nil
             state.applied = [:]
             state.refused = [:]
         }
@@ -116,10 +118,20 @@ package final class ProxyLink: Sendable {
         }
     }
 
+    /// Of the proxy that is connected.
+    package var pid: Int32? { state.withLock { $0.pid } }
+
+    /// Whether every loop of it answers. Nil: it is not connected, so there is nobody to ask.
+    package func isAnswering(within deadline: Duration) async -> Bool? {
+        guard pid != nil else { return nil }
+        return (try? await statistics(within: deadline)) != nil
+    }
+
     /// The node's serving lease lasts until then. A proxy that connects later is told, too, behind its routes.
     package func grantLease(until end: BootTime) {
         state.withLock { state in
-            guard state.leaseEnd.map({ $0 < end }) ?? true else { return }
+            // Earlier than before, too: with a third node the lease of the first two gets an end.
+            guard state.leaseEnd != end else { return }
             state.leaseEnd = end
             state.connection?.send(ProxyCommand.lease(until: end.milliseconds))
         }
@@ -213,6 +225,7 @@ extension ProxyLink {
         state.withLock { state in
             switch event {
             case .hello(let version, let pid, let loops):
+                state.pid = pid
                 logger.info(
                     "proxy says hello", metadata: ["version": "\(version)", "pid": "\(pid)", "loops": "\(loops)"])
             case .applied(let database, let epoch):

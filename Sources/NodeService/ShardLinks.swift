@@ -49,6 +49,25 @@ actor ShardLinks {
         return try await connection.information(within: deadline)
     }
 
+    /// Any answer counts, an error (BUSY, LOADING) too.
+    func isAnswering(_ shard: ShardID, password: String, within deadline: Duration) async -> Bool {
+        do {
+            let connection: ShardConnection
+            if let known = open[shard] {
+                connection = known
+            } else {
+                connection = try await connect(shard, password, within: deadline)
+                open[shard] = connection
+            }
+            try await connection.send(["PING"], within: deadline)
+            return true
+        } catch {
+            guard error.code != .refused else { return true }
+            close(shard)
+            return false
+        }
+    }
+
     func close(_ shard: ShardID) {
         open.removeValue(forKey: shard)?.close()
     }

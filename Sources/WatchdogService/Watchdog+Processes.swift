@@ -105,7 +105,7 @@ extension Watchdog {
         close(process.descriptor)
     }
 
-    private func signal(_ identity: ProcessIdentity, _ number: Int32) {
+    func signal(_ identity: ProcessIdentity, _ number: Int32) {
         guard let process = watched.values.first(where: { $0.identity == identity }) else { return }
         _ = clinux_pidfd_signal(process.descriptor, number)
     }

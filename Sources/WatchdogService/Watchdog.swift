@@ -31,6 +31,7 @@ package final class Watchdog {
     var watched: [String: Watched] = [:]
     var connections: [UInt64: WatchdogConnection] = [:]
     var nextConnection: UInt64 = 1
+    private var stopped = StoppedProcesses()
     var isFinished = false
     /// The table has changed since it was last written down.
     var isStateChanged = false
@@ -102,6 +103,7 @@ package final class Watchdog {
         }
         let now = ProcessFacts.now()
         perform(table.timePassed(now))
+        if stopped.isDue(at: now) { endStopped(at: now) }
         logs.timePassed(now) { watched.keys.map(paths.log(of:)) + [paths.log(of: "watchdog")] }
         logs.step()
         flush()
@@ -134,10 +136,18 @@ package final class Watchdog {
     }
 
     private func arm() {
-        let next = min(logs.nextCheck, table.nextDeadline ?? logs.nextCheck)
+        let next = min(logs.nextCheck, stopped.nextLook, table.nextDeadline ?? logs.nextCheck)
         guard next != armed else { return }
         _ = clinux_timer_set(timer, max(1, next.milliseconds))
         armed = next
+    }
+
+    private func endStopped(at now: Moment) {
+        let found = Set(watched.values.map(\.identity).filter { ProcessFacts.isStopped($0.pid) })
+        for identity in stopped.looked(found, at: now) {
+            Journal.note("killing a process that was stopped and not continued", ["pid": String(identity.pid)])
+            signal(identity, SIGKILL)
+        }
     }
 
     /// Continues where the last watchdog of this boot has stopped, however it stopped.

@@ -43,7 +43,7 @@ extension Manager {
                     let answer: FenceObject? = try? await peers.get(path, from: node, deadline: Self.answerSpan)
                     return answer.map { PromotionGate.Answer(hasApplied: $0.hasApplied, fence: $0.fence) }
                 },
-                openGate: { shard, database in await agent.openGate(shard, of: database) },
+                openGate: { shard, database, fence in await agent.openGate(shard, of: database, fence: fence) },
                 fresh: fresh, now: now, bootTime: Self.bootTime),
             logger: logger)
     }
@@ -107,7 +107,7 @@ extension Manager {
         }
     }
 
-    private static func bootTime() -> BootTime {
+    static func bootTime() -> BootTime {
         var time = timespec()
         clock_gettime(CLOCK_BOOTTIME, &time)
         return BootTime(milliseconds: Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000)

@@ -56,6 +56,10 @@ extension Manager {
             group.addTask { await self.startStoreAgain(membership.identity) }
             group.addTask { await membership.agent.run() }
             group.addTask { await membership.liveness.run() }
+            group.addTask {
+                await membership.agent.watchHealth(
+                    profile: { await membership.member.follower.current?.detection ?? .high }, bootTime: Self.bootTime)
+            }
             group.addTask { await self.replaceDeadPrimaries(of: membership) }
             group.addTask { await self.endTransitions(of: membership) }
             group.addTask { await membership.failover.run(states: membership.member.follower.states()) }

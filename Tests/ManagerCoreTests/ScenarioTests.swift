@@ -75,6 +75,11 @@ private struct Storyteller {
                 try Planner.failOver(
                     ShardID(Int(words[0])!), to: ShardID(Int(words[1])!), in: world.state, fresh: world.fresh(),
                     now: world.now))
+        case "promoted":
+            let shard = ShardID(Int(words[0])!)
+            let database = world.state.shard(shard)!.database.id
+            world.commit(
+                try #require(Planner.endTransition(of: database, to: shard, in: world.state, now: world.now)))
         case "done": world.finishAll()
         case "failed": world.finishAll(.failed(words.joined(separator: " ")))
         default: throw PlanError("unknown_command", "\(verb)")
