@@ -24,9 +24,13 @@
         self.arity = arity
         self.isContainer = isContainer
         self.keys = keys
-        isWrite = flags.contains("w") || Self.writesBeyondItsFlags(name)
         mayBlock = flags.contains("b")
-        let handling = CommandHandling.special(name) ?? Self.handling(flags, keys)
+        let special = CommandHandling.special(name)
+        let handling = special ?? Self.handling(flags, keys)
+        // What says neither that it reads nor that it writes, a module's command say, may do either.
+        let isUnclear =
+            special == nil && !flags.contains("r") && !flags.contains("a") && !isContainer && !name.hasSuffix("|help")
+        isWrite = flags.contains("w") || Self.writesBeyondItsFlags(name) || isUnclear
         self.handling = handling
         isScript = name.hasPrefix("eval") || name.hasPrefix("fcall")
         let needsLook = mayBlock || isContainer || isScript
@@ -35,11 +39,14 @@
 
     /// What must not be repeated although redis doesn't flag it as a write.
     private static func writesBeyondItsFlags(_ name: String) -> Bool {
-        name.hasPrefix("eval") || name.hasPrefix("fcall") || name.hasSuffix("publish")
+        (name.hasPrefix("eval") || name.hasPrefix("fcall")) && !name.hasSuffix("_ro") || name.hasSuffix("publish")
     }
 
     /// What CLIENT PAUSE WRITE holds: replicas would get something of it. PFCOUNT may rewrite what it counts.
-    package var mayReplicate: Bool { isWrite && !name.hasSuffix("_ro") || name == "pfcount" }
+    package var mayReplicate: Bool { isWrite || name == "pfcount" }
+
+    /// Changes what a shard has, so a node that was cut off must not send it.
+    package var needsLease: Bool { isWrite || handling == .scriptLoad || handling == .scriptFlush }
 
     private static func handling(_ flags: String, _ keys: [KeySpecification]) -> CommandHandling {
         if flags.contains("a") { return .notPermitted }
