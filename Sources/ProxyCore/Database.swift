@@ -65,6 +65,10 @@ package struct Database {
     /// Commands up to this ``CommandInfo/tier`` need no closer look.
     package private(set) var passingTier: UInt8 = 0
     package var pause = Pause()
+    /// As the routes say: writes need the node's lease.
+    package var needsLease = false
+    /// Needs the lease, which has lapsed: writes wait, reads go on.
+    package var isCutOff = false
     package var isRemoved = false
     package var listener: Int32 = -1
     package var limits: SessionLimits
@@ -96,9 +100,9 @@ package struct Database {
         updatePassingTier()
     }
 
-    /// After the routes or a pause have changed.
+    /// After the routes, a pause or the lease have changed.
     package mutating func updatePassingTier() {
-        passingTier = pause.isOn ? 0 : slots == nil ? 2 : 1
+        passingTier = pause.isOn || isCutOff ? 0 : slots == nil ? 2 : 1
     }
 }
 
@@ -143,8 +147,14 @@ package struct Shard {
     package var all: PointerList<Upstream>
     package var isRetired = false
     package var isInGrave = false
+    /// The routes hold it since then, in monotonic milliseconds; 0: they don't.
+    package var heldSince = 0
+    /// Held for too long: requests are answered with an error.
+    package var isRefusing = false
     /// One for each open lane. These live as long as the shard.
     package var shared: [Lane: UpstreamPointer] = [:]
+
+    package var isHeld: Bool { heldSince > 0 }
 
     /// Idle connections kept for large requests and blocking commands.
     package static let maximumIdle = 64

@@ -150,6 +150,8 @@ package final class SessionDetails {
     /// Slot that the transaction's or watch's keys must share; -1 until the first key.
     package var slot = -1
     package var isWatching = false
+    /// The connection that watched is gone: nobody knows whether the keys changed.
+    package var hasLostWatch = false
     /// A command that a shard was just asked about.
     package var askedName: [UInt8] = []
     /// Where the keys of the next command are, as a shard said.

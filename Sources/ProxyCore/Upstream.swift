@@ -33,17 +33,34 @@ package struct Upstream {
         case tracking
     }
 
+    /// Why sessions that want to add to it don't.
+    package struct Gate: OptionSet {
+        package let rawValue: UInt8
+        package init(rawValue: UInt8) { self.rawValue = rawValue }
+        /// More waits than ``blockLimit``.
+        package static let full = Gate(rawValue: 1)
+        /// Its shard is held.
+        package static let held = Gate(rawValue: 2)
+        /// Its shard was held for too long: what comes is answered with an error instead.
+        package static let refusing = Gate(rawValue: 4)
+        /// Sessions are parked.
+        package static let shut: Gate = [.full, .held]
+        /// Nothing is sent that wasn't begun.
+        package static let restrained: Gate = [.held, .refusing]
+    }
+
     package var descriptor: Int32 = -1
     package var state = State.idle
     package let role: Role
     /// Protocol and logical database of its connection.
     package var lane: Lane
     package var isDirty = false
-    /// More waits than ``blockLimit``: sessions that want to add are parked.
-    package var isBlocked = false
+    package var gate: Gate = []
     package var isListedForTime = false
     /// A command of the transaction that is being answered was declined, so EXEC will be, too.
     package var hasDeclinedPart = false
+    /// Lent for a command that waits, and the shard was told to end that.
+    package var isEnding = false
     /// Its shard left the routes: finish what was asked, then go.
     package var isRetired = false
     package var isDead = false
@@ -65,6 +82,7 @@ package struct Upstream {
     /// Bytes sent and not answered; at least `sent.count`.
     package var sentUnanswered = 0
     package var refusals = Refusals()
+    package var withheld = Withheld()
     package var shard: ShardPointer
     package var owner: SessionPointer?
     package var progress = ReplyProgress()
@@ -98,6 +116,14 @@ package struct Upstream {
         self.role = role
         self.lane = lane
     }
+
+    /// More waits than ``blockLimit``: sessions that want to add are parked.
+    package var isBlocked: Bool {
+        get { gate.contains(.full) }
+        set { if newValue { gate.insert(.full) } else { gate.remove(.full) } }
+    }
+
+    package var isRestrained: Bool { !gate.isDisjoint(with: .restrained) }
 
     /// Carries requests one behind the other that are repeated after a loss.
     package var isShared: Bool { role == .shared || role == .tracking }

@@ -46,4 +46,11 @@ package enum MonotonicClock {
         clock_gettime(CLOCK_MONOTONIC, &time)
         return time.tv_sec &* 1000 &+ time.tv_nsec / 1_000_000
     }
+
+    /// Goes on while the machine is suspended: for leases that others count, too.
+    package static func bootMilliseconds() -> Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_BOOTTIME, &time)
+        return Int64(time.tv_sec &* 1000 &+ time.tv_nsec / 1_000_000)
+    }
 }
