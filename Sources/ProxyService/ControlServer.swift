@@ -17,12 +17,14 @@ final class ControlServer {
         var missing: Int
         var event: ProxyEvent?
         var statistics: [DatabaseID: DatabaseStatistics] = [:]
+        var isSuperseded = false
     }
 
     private let listener: Int32
     private let signals: Int32
     private let loops: [Mailbox<LoopMessage>]
     private let replies: Mailbox<LoopReply>
+    private let lease: ServingLease
     private var catalog = DatabaseCatalog()
     private var operations: [Int: Operation] = [:]
     private var lastOperation = 0
@@ -32,12 +34,14 @@ final class ControlServer {
     private var outgoing: [UInt8] = []
 
     init(
-        listener: Int32, signals: Int32, loops: [Mailbox<LoopMessage>], replies: Mailbox<LoopReply>
+        listener: Int32, signals: Int32, loops: [Mailbox<LoopMessage>], replies: Mailbox<LoopReply>,
+        lease: ServingLease
     ) {
         self.listener = listener
         self.signals = signals
         self.loops = loops
         self.replies = replies
+        self.lease = lease
     }
 
     /// Returns when a signal asks for the end.
@@ -125,7 +129,10 @@ final class ControlServer {
         case .reportStatistics:
             begin(Operation(missing: loops.count, event: nil)) { .report(operation: $0) }
         case .settingsChanged(let request, let error): finishChange(request, error)
-        case .lease: break
+        case .lease(let end):
+            if lease.set(until: end, now: MonotonicClock.bootMilliseconds()) {
+                for loop in loops { loop.post(.leaseReturned) }
+            }
         }
     }
 
@@ -199,12 +206,17 @@ final class ControlServer {
             if let change = reply.change { begin(change) }
             guard var operation = operations[reply.operation] else { continue }
             operation.missing -= 1
+            if reply.isSuperseded { operation.isSuperseded = true }
             for part in reply.statistics { operation.add(part) }
             if operation.missing > 0 {
                 operations[reply.operation] = operation
                 continue
             }
             operations[reply.operation] = nil
+            if operation.isSuperseded, case .applied(let database, let epoch)? = operation.event {
+                send(.refused(database, epoch, message: "newer routes came before the held shards had answered"))
+                continue
+            }
             send(operation.event ?? .statistics(operation.statistics.values.sorted { $0.database < $1.database }))
         }
     }

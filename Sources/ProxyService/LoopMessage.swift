@@ -17,6 +17,8 @@ enum LoopMessage: Sendable {
     /// Something about the clients of a database; the answer goes to the loop of this index.
     case query(ClientQuery, origin: Int, ticket: Int)
     case answer(ticket: Int, ClientAnswer)
+    /// The node has its lease again.
+    case leaseReturned
     /// What became of ``SettingsChange``; nil: in force.
     case settingsChanged(request: UInt64, error: String?)
     /// Stop accepting, let sessions finish, end the thread.
@@ -28,6 +30,8 @@ struct LoopReply: Sendable {
     var operation: Int
     var statistics: [DatabaseStatistics] = []
     var change: SettingsChange?
+    /// Newer routes came before what these hold had ended.
+    var isSuperseded = false
 }
 
 /// A client wants other settings for its database.

@@ -2,6 +2,7 @@ import CLinux
 import Glibc
 import NodeLayout
 import LocalSocket
+import ProxyCore
 import Reactor
 
 /// The proxy of one node: event loops, and the control thread that feeds them routes.
@@ -44,6 +45,7 @@ package struct TarnProxy {
         let mailboxes = (0..<loopCount).map { _ in Mailbox<LoopMessage>() }
         let paths = paths
         let busyPoll = busyPoll
+        let lease = ServingLease()
         let places = BusyPollPlaces(processors: sysconf(Int32(_SC_NPROCESSORS_ONLN)))
         let threads = mailboxes.indices.map { index in
             LoopThread {
@@ -51,11 +53,11 @@ package struct TarnProxy {
                 worker.initialize(
                     to: Worker(
                         index: index, loops: mailboxes, control: replies, paths: paths, busyPoll: busyPoll,
-                        busyPollPlaces: places))
+                        busyPollPlaces: places, lease: lease))
                 worker.pointee.run()
             }
         }
-        ControlServer(listener: listener, signals: signals, loops: mailboxes, replies: replies).run()
+        ControlServer(listener: listener, signals: signals, loops: mailboxes, replies: replies, lease: lease).run()
         unlink(paths.proxySocket)
         for mailbox in mailboxes { mailbox.post(.stop) }
         for thread in threads { thread.join() }

@@ -16,6 +16,7 @@ extension Worker {
     mutating func forwardBlocking(
         _ session: SessionPointer, toShard index: Int, _ bytes: Bytes, _ command: ScannedCommand, _ info: CommandInfo
     ) -> Step {
+        if let step = stopAtHeld(session, session.pointee.database.pointee.shards[index]) { return step }
         if session.pointee.hasUnanswered || session.pointee.pinned != nil {
             if !session.pointee.hasUnanswered { return forwardOnPinned(session, bytes, command, info) }
             park(session, untilReplied: true)
@@ -43,17 +44,24 @@ extension Worker {
 
     // MARK: Asking again
 
-    /// A shard that leaves the routes shall end the waits at it.
+    /// A shard that leaves the routes or is held shall end the waits at it. Said again while they go on: a call may
+    /// have been on its way. WAIT ends as if its time were over.
     mutating func endBlockingCalls(_ shard: ShardPointer) {
-        let blocked = (0..<shard.pointee.all.count).map { shard.pointee.all[$0] }.filter { upstream in
+        let all = upstreams(of: shard)
+        if all.contains(where: isUnblocking) { return }  // It takes its time.
+        let blocked = all.filter { upstream in
             upstream.pointee.role == .lent && upstream.pointee.shardClientIdentifier > 0
-                && !upstream.pointee.pending.isEmpty && upstream.pointee.owner?.pointee.details?.blockingCall != nil
+                && !upstream.pointee.pending.isEmpty && upstream.pointee.owner?.pointee.details != nil
+                && (upstream.pointee.owner?.pointee.details?.blockingCall != nil || isWaitHelper(upstream))
         }
         if blocked.isEmpty { return }
-        let errand = makeUpstream(shard, .lent, .resp2)  // It ends with its shard, when it has its answers.
+        let errand = makeUpstream(shard, .lent, .resp2)
+        errand.pointee.isRetired = true  // It goes when it has its answers.
         for upstream in blocked {
+            upstream.pointee.isEnding = true
+            let reason = isWaitHelper(upstream) ? "TIMEOUT" : "ERROR"
             var writer = ReplyWriter()
-            writer.command(["CLIENT", "UNBLOCK", "\(upstream.pointee.shardClientIdentifier)", "ERROR"])
+            writer.command(["CLIENT", "UNBLOCK", "\(upstream.pointee.shardClientIdentifier)", reason])
             errand.pointee.pending.append(
                 Pending(target: nil, sequence: 0, byteCount: writer.bytes.count, kind: .errand, isWrite: true))
             var request = writer.bytes
@@ -62,19 +70,28 @@ extension Worker {
         connect(errand)
     }
 
+    private func isUnblocking(_ upstream: UpstreamPointer) -> Bool {
+        upstream.pointee.role == .lent && upstream.pointee.isRetired && upstream.pointee.owner == nil
+    }
+
+    private func isWaitHelper(_ upstream: UpstreamPointer) -> Bool {
+        upstream.pointee.owner?.pointee.details?.lent.contains(upstream) == true
+    }
+
     /// A shard ended a wait. By request of a client it did so only while it is in the routes.
     /// - Returns: False when the answer has to be the client's.
     mutating func askAgainLater(_ upstream: UpstreamPointer, _ pending: Pending, _ bytes: Bytes, _ count: Int) -> Bool {
         guard upstream.pointee.role == .lent, pending.kind == .session, let session = upstream.pointee.owner,
             !session.pointee.isDead, session.pointee.details?.blockingCall != nil,
-            BlockingCall.isEnded(bytes, count, isLeaving: upstream.pointee.isRetired)
+            BlockingCall.isEnded(bytes, count, isLeaving: upstream.pointee.isRetired || upstream.pointee.isEnding)
         else { return false }
         let now = MonotonicClock.milliseconds()
         let details = details(session)
         let since = details.blockingCall?.declinedSince ?? now
         if now - since >= Self.waitLimitMilliseconds { return false }
         details.blockingCall?.declinedSince = since
-        let delay = upstream.pointee.isRetired ? 0 : details.blockingCall?.delay(now: now) ?? 0
+        let isOurs = upstream.pointee.isRetired || upstream.pointee.isEnding
+        let delay = isOurs ? 0 : details.blockingCall?.delay(now: now) ?? 0
         repetitions.append(Repetition(session: session, at: now + delay))
         return true
     }

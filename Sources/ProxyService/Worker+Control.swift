@@ -13,9 +13,11 @@ extension Worker {
         for message in mailbox.takeAll() {
             switch message {
             case .apply(let table, let listener, let operation):
-                apply(table, listener)
-                control.post(LoopReply(operation: operation))
+                endDrain(table.routes.database)
+                let database = apply(table, listener)
+                if !awaitDrain(database, operation) { control.post(LoopReply(operation: operation)) }
             case .remove(let identifier, let operation):
+                endDrain(identifier)
                 remove(identifier)
                 control.post(LoopReply(operation: operation))
             case .report(let operation):
@@ -27,13 +29,14 @@ extension Worker {
                 control.post(LoopReply(operation: operation, statistics: statistics))
             case .query(let request, let origin, let ticket): answer(request, origin, ticket)
             case .answer(let ticket, let answer): take(answer, ticket)
+            case .leaseReturned: checkLease()
             case .settingsChanged(let request, let error): finishChange(request, error)
             case .stop: stop()
             }
         }
     }
 
-    private mutating func apply(_ table: RouteTable, _ listener: LoopMessage.Listener) {
+    private mutating func apply(_ table: RouteTable, _ listener: LoopMessage.Listener) -> DatabasePointer {
         let identifier = table.routes.database.rawValue
         let database: DatabasePointer
         if let known = databases[identifier] {
@@ -45,9 +48,11 @@ extension Worker {
             database.initialize(
                 to: Database(table: table, lanes: LaneTable(), shards: shards, now: MonotonicClock.milliseconds()))
             openLane(database, .resp2)
+            holdShards(database)
             if database.pointee.limits.idleSeconds > 0 { watchedDatabases += 1 }
             databases[identifier] = database
         }
+        followLease(database, isNeeded: table.routes.needsLease)
         switch listener {
         case .keep: break
         case .close: closeListener(database)
@@ -56,6 +61,7 @@ extension Worker {
             database.pointee.listener = descriptor
             poller.add(source: descriptor, tag: .listener, database)
         }
+        return database
     }
 
     /// New requests go by the new table at once. Upstreams of shards that stay are kept; the others finish what they
@@ -76,16 +82,21 @@ extension Worker {
         database.pointee.limits = SessionLimits(settings: table.routes.settings)
         watchedDatabases += database.pointee.limits.idleSeconds > 0 ? 1 : 0
         database.pointee.nextShard = 0
-        database.pointee.version = nil
+        holdShards(database)
         let kept = (0..<database.pointee.shardCount).map { shards[$0] }
         let leaving = old.filter { !kept.contains($0) }
         for shard in leaving {
             endBlockingCalls(shard)
             shard.pointee.isRetired = true
         }
+        for shard in leaving { release(shard) }
         followRoutes(database, haveSlotsMoved: haveSlotsMoved)
+        fenceRetired(database)
         for shard in leaving { retire(shard) }
+        releaseShards(database)
+        if kept == old { return }
         // The new shards' server may be another one. Not before: what was moved to them was still looked up.
+        database.pointee.version = nil
         forgetLearned(database)
     }
 
@@ -148,7 +159,9 @@ extension Worker {
     }
 
     private mutating func retire(_ shard: ShardPointer) {
-        shard.pointee.database.pointee.retired.append(shard)
+        let database = shard.pointee.database
+        database.pointee.retired.append(shard)
+        if database.pointee.table.routes.fenced.contains(shard.pointee.identifier) { return fence(shard) }
         var index = shard.pointee.all.count - 1
         while index >= 0 {
             let upstream = shard.pointee.all[index]
@@ -157,6 +170,8 @@ extension Worker {
             if upstream.pointee.owner == nil || upstream.pointee.isShared {
                 parkAskers(upstream)
                 reroute(upstream)
+            } else {
+                for request in upstream.pointee.withheld.take().requests { fail(request, Self.cutOffText) }
             }
             index -= 1
             index = min(index, shard.pointee.all.count - 1)
@@ -166,6 +181,7 @@ extension Worker {
     private mutating func remove(_ identifier: DatabaseID) {
         guard let database = databases.removeValue(forKey: identifier.rawValue) else { return }
         endPause(database)
+        followLease(database, isNeeded: false)
         if database.pointee.limits.idleSeconds > 0 { watchedDatabases -= 1 }
         closeListener(database)
         database.pointee.isRemoved = true

@@ -37,6 +37,7 @@ extension Worker {
             return examineSubscribed(session, bytes, command, info)
         }
         if database.pointee.pause.isOn, let step = heldByPause(session, info) { return step }
+        if database.pointee.isCutOff, let step = stopWithoutLease(session, info) { return step }
         if session.pointee.mode.contains(.transaction) {
             return enqueue(session, bytes, command, info)
         }

@@ -124,7 +124,9 @@ extension Worker {
         let upstream = database.pointee.lanes[usesRESP3 ? .resp3 : .resp2][0]
         let details = details(session)
         // A shard that can't be reached now must not keep clients from connecting.
-        guard database.pointee.version == nil, !details.hasAskedVersion, upstream.pointee.state != .waiting else {
+        guard database.pointee.version == nil, !details.hasAskedVersion, upstream.pointee.state != .waiting,
+            !upstream.pointee.isRestrained
+        else {
             return false
         }
         details.hasAskedVersion = true

@@ -14,7 +14,9 @@ extension Worker {
     private static let repetitionLimit = 3
 
     /// The connection is gone.
-    mutating func lose(_ upstream: UpstreamPointer) {
+    ///
+    /// - Parameter repeatsParts: Whether reads that are parts of a ``Gather`` are repeated, too: nobody counts how often.
+    mutating func lose(_ upstream: UpstreamPointer, repeatsParts: Bool = false) {
         if upstream.pointee.isDead { return }
         if upstream.pointee.isListening { return loseListener(upstream) }
         disconnect(upstream)
@@ -31,24 +33,24 @@ extension Worker {
         pool.release(&upstream.pointee.rest)
         let kept = splitUnsent(upstream)
         var again = upstream.pointee.refusals.take()
-        takeRepeatable(upstream, upstream.pointee.pending.count - kept.count, &again)
+        takeRepeatable(upstream, upstream.pointee.pending.count - kept.count, repeatsParts, &again)
         if upstream.pointee.isDead { return }
         pool.release(&upstream.pointee.output)
         for request in again.requests.reversed() { upstream.pointee.pending.prepend(request) }
-        let stream = again.bytes + kept.bytes
-        if stream.isEmpty {
+        pool.append(&upstream.pointee.output, again.bytes + kept.bytes)
+        if upstream.pointee.isRetired { return leave(upstream) }
+        if upstream.pointee.isRestrained { restrainLost(upstream) }
+        if upstream.pointee.output.isEmpty && (upstream.pointee.isShared || upstream.pointee.withheld.isEmpty) {
             if upstream.pointee.role == .lent, let owner = upstream.pointee.owner { detach(owner, from: upstream) }
             upstream.pointee.state = .idle
             if upstream.pointee.isBlocked {
                 upstream.pointee.isBlocked = false
                 wakeBlocked()
             }
-            if !upstream.pointee.isShared || upstream.pointee.isRetired { return destroy(upstream) }
+            if !upstream.pointee.isShared { return destroy(upstream) }
             if upstream.pointee.role == .tracking { backOff(upstream) }  // It has to track again, asked or not.
             return
         }
-        pool.append(&upstream.pointee.output, stream)
-        if upstream.pointee.isRetired { return reroute(upstream) }
         // A shard that dies may still accept for a moment; the tries must not be over by then.
         if !again.requests.isEmpty {
             upstream.pointee.backoffMilliseconds = max(10, upstream.pointee.backoffMilliseconds)
@@ -66,7 +68,8 @@ extension Worker {
 
     /// Takes the requests that were sent out of the queue: reads to be repeated, the others answered with an error.
     private mutating func takeRepeatable(
-        _ upstream: UpstreamPointer, _ count: Int, _ again: inout (requests: [Pending], bytes: [UInt8])
+        _ upstream: UpstreamPointer, _ count: Int, _ repeatsParts: Bool,
+        _ again: inout (requests: [Pending], bytes: [UInt8])
     ) {
         let copies = ByteSpan(
             start: upstream.pointee.sent.isEmpty ? arena : upstream.pointee.sent.first,
@@ -79,8 +82,10 @@ extension Worker {
             var pending = upstream.pointee.pending.removeFirst()
             let end = offset + Int(pending.byteCount)
             let isKept = offset >= 0 && end <= copies.count
-            if pending.kind == .session && !pending.isWrite && pending.part < Self.repetitionLimit && isKept {
-                pending.part += 1
+            let isRepeatable =
+                pending.kind == .session && pending.part < Self.repetitionLimit || pending.kind == .part && repeatsParts
+            if isRepeatable && !pending.isWrite && isKept {
+                if pending.kind == .session { pending.part += 1 }
                 again.requests.append(pending)
                 again.bytes.append(contentsOf: copies[offset..<end])
             } else {
@@ -90,29 +95,12 @@ extension Worker {
         }
     }
 
-    /// The requests at the tail of the stream of which no byte has left. The login is never among them.
-    func splitUnsent(_ upstream: UpstreamPointer) -> (count: Int, bytes: [UInt8]) {
-        let unsentBytes = upstream.pointee.output.count
-        var count = 0
-        var byteCount = 0
-        var index = upstream.pointee.pending.count - 1
-        while index >= 0 {
-            let pending = upstream.pointee.pending[index]
-            // A long command in pieces is not repeated: its first pieces are gone.
-            if pending.kind == .login || pending.kind == .errand || pending.kind == .relay
-                || pending.byteCount == UInt32.max
-            {
-                break
-            }
-            if byteCount + Int(pending.byteCount) > unsentBytes { break }
-            if pending.byteCount == 0 && count == 0 { break }
-            byteCount += Int(pending.byteCount)
-            count += 1
-            index -= 1
-        }
-        guard byteCount > 0 else { return (0, []) }
-        let start = upstream.pointee.output.first + (unsentBytes - byteCount)
-        return (count, Array(UnsafeBufferPointer(start: start, count: byteCount)))
+    /// A copy of what has not left. The login is never in it.
+    private func splitUnsent(_ upstream: UpstreamPointer) -> (count: Int, bytes: [UInt8]) {
+        let tail = upstream.pointee.unsentTail
+        if tail.count == 0 { return (0, []) }
+        let start = upstream.pointee.output.first + (upstream.pointee.output.count - tail.byteCount)
+        return (tail.count, Array(UnsafeBufferPointer(start: start, count: tail.byteCount)))
     }
 
     /// Tries again later: soon at first, then at most four times a second.
@@ -141,6 +129,7 @@ extension Worker {
             next = min(next, nextStallDeadline())
         }
         if scriptingUpstreams.count > 0 { next = min(next, nextScriptCheck) }
+        next = min(next, restraints.nextCheck)
         return next == Int.max ? -1 : max(0, next - MonotonicClock.milliseconds())
     }
 
@@ -202,6 +191,7 @@ extension Worker {
         pool.release(&upstream.pointee.output)
         for pending in upstream.pointee.refusals.take().requests { fail(pending, text) }
         while !upstream.pointee.pending.isEmpty { fail(upstream.pointee.pending.removeFirst(), text) }
+        for pending in upstream.pointee.withheld.take().requests { fail(pending, text) }
     }
 
     private mutating func fail(_ pending: Pending) {
@@ -233,6 +223,15 @@ extension Worker {
     }
 
     // MARK: Leaving
+
+    /// The connection of an upstream is gone whose shard left the routes. What a session had for itself ends with it;
+    /// what it shared with others goes on elsewhere.
+    private mutating func leave(_ upstream: UpstreamPointer) {
+        if upstream.pointee.isShared { return reroute(upstream) }
+        failAll(upstream, "ERR upstream connection lost, the command was not sent")
+        if upstream.pointee.role == .lent, let owner = upstream.pointee.owner { detach(owner, from: upstream) }
+        destroy(upstream)
+    }
 
     /// Nobody wants this upstream's replies any more: close it in whatever state it is.
     mutating func abandon(_ upstream: UpstreamPointer) {
@@ -277,7 +276,10 @@ extension Worker {
     private mutating func detach(_ session: SessionPointer, from upstream: UpstreamPointer) {
         upstream.pointee.owner = nil
         if session.pointee.streamUpstream == upstream { session.pointee.streamUpstream = nil }
-        if session.pointee.pinned == upstream { session.pointee.pinned = nil }
+        if session.pointee.pinned == upstream {
+            session.pointee.pinned = nil
+            if let details = session.pointee.details, details.isWatching { details.hasLostWatch = true }
+        }
         session.pointee.details?.lent.removeAll { $0 == upstream }
     }
 }

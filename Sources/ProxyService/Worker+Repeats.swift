@@ -64,7 +64,7 @@ extension Worker {
     }
 
     /// Nil when nobody asks (any more).
-    private func asker(of pending: Pending) -> SessionPointer? {
+    func asker(of pending: Pending) -> SessionPointer? {
         let session: SessionPointer
         switch pending.kind {
         case .session: session = pending.target.unsafelyUnwrapped.assumingMemoryBound(to: Session.self)
@@ -78,8 +78,12 @@ extension Worker {
     /// The shard has left the routes and owes replies: who waits for one makes no request at the new shard before. So
     /// what the old one declines can go to the new one in order.
     mutating func parkAskers(_ upstream: UpstreamPointer) {
-        for index in 0..<upstream.pointee.pending.count {
-            if let session = asker(of: upstream.pointee.pending[index]) { park(session, untilReplied: true) }
+        parkAskers((0..<upstream.pointee.pending.count).map { upstream.pointee.pending[$0] })
+    }
+
+    mutating func parkAskers(_ requests: [Pending]) {
+        for request in requests {
+            if let session = asker(of: request) { park(session, untilReplied: true) }
         }
     }
 
@@ -108,6 +112,10 @@ extension Worker {
             for pending in refused.requests { fail(pending, words) }
             return
         }
+        if upstream.pointee.isRestrained || !upstream.pointee.withheld.isEmpty {  // It belongs in front of that.
+            upstream.pointee.withheld.prepend(refused.requests, refused.bytes)
+            return
+        }
         for pending in refused.requests.reversed() { upstream.pointee.pending.prepend(pending) }
         var stream = ByteQueue()
         pool.append(&stream, refused.bytes)
@@ -120,23 +128,19 @@ extension Worker {
 
     /// The shard left the routes: what was not sent goes where the new routes say; what was sent is answered here.
     mutating func reroute(_ upstream: UpstreamPointer) {
-        let kept = splitUnsent(upstream)
+        let kept = takeUnsent(upstream, upstream.pointee.unsentTail)
         let refused = upstream.pointee.refusals.take()
-        var moved = refused.requests
-        for index in (upstream.pointee.pending.count - kept.count)..<upstream.pointee.pending.count {
-            moved.append(upstream.pointee.pending[index])
-        }
-        upstream.pointee.pending.removeLast(kept.count)
-        upstream.pointee.output.end -= kept.bytes.count
-        if upstream.pointee.output.isEmpty { pool.release(&upstream.pointee.output) }
+        let withheld = upstream.pointee.withheld.take()
         if upstream.pointee.state == .waiting && upstream.pointee.descriptor >= 0 { upstream.pointee.state = .ready }
-        move(moved, refused.bytes + kept.bytes, from: upstream)
+        move(
+            refused.requests + kept.requests + withheld.requests, refused.bytes + kept.bytes + withheld.bytes,
+            from: upstream)
         if upstream.pointee.isShared { upstream.pointee.owner = nil }  // What it still owes has its own names.
         if upstream.pointee.pending.isEmpty && upstream.pointee.owner == nil { destroy(upstream) }
     }
 
     /// Gives whole requests to the shared upstreams that the routes name now.
-    private mutating func move(_ requests: [Pending], _ requestBytes: [UInt8], from upstream: UpstreamPointer) {
+    mutating func move(_ requests: [Pending], _ requestBytes: [UInt8], from upstream: UpstreamPointer) {
         let database = upstream.pointee.shard.pointee.database
         let place = upstream.pointee.shard.pointee.firstSlot
         let upstreams = upstream.pointee.owner?.pointee.ownUpstreams ?? database.pointee.lanes[upstream.pointee.lane]

@@ -100,7 +100,7 @@ extension Worker {
         return index
     }
 
-    /// Too many unanswered, too much unread, or the upstream is full.
+    /// Too many unanswered, too much unread, or the upstream is full or held.
     @inline(__always)
     mutating func mustPark(_ session: SessionPointer, _ upstream: UpstreamPointer) -> Bool {
         if session.pointee.nextSequence &- session.pointee.sendSequence >= session.pointee.window {
@@ -111,7 +111,7 @@ extension Worker {
             park(session, untilReplied: false)
             return true
         }
-        if upstream.pointee.isBlocked {
+        if !upstream.pointee.gate.isDisjoint(with: .shut) {
             parkBlocked(session)
             return true
         }

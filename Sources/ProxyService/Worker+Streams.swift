@@ -13,16 +13,23 @@ extension Worker {
     ) -> Int {
         guard session.pointee.mode.rawValue == 0, command.completeArguments >= 2,
             let entry = commands.find(bytes + command.nameOffset, count: command.nameCount),
-            entry.pointee.tier == 1, session.pointee.database.pointee.passingTier > 0,
-            entry.pointee.accepts(argumentCount: command.argumentCount)
+            entry.pointee.tier == 1, entry.pointee.accepts(argumentCount: command.argumentCount)
         else { return 0 }
+        if let used = stopStreamWithoutLease(session, bytes, count, command, entry.pointee) { return used }
+        guard session.pointee.database.pointee.passingTier > 0 else { return 0 }
         if session.pointee.hasUnanswered {
             park(session, untilReplied: true)
             return 0
         }
+        if session.pointee.pinned != nil { return 0 }  // It watches keys over that one.
         let database = session.pointee.database
         let slot = hasher.slot(of: bytes + command.keyOffset, count: command.keyCount)
         let shard = database.pointee.shards[database.pointee.slots.map { Int($0[slot]) } ?? 0]
+        if shard.pointee.isRefusing { return refuseStream(session, bytes, count, command, Self.heldText) }
+        if shard.pointee.isHeld {
+            parkBlocked(session)
+            return 0
+        }
         let head = CommandProgress.headBytes(bytes, count)
         var progress = CommandProgress(argumentCount: command.argumentCount)
         let step = progress.advance(bytes + head, count - head)
@@ -42,6 +49,22 @@ extension Worker {
         return head + step.taken
     }
 
+    /// Answers a long command with an error; what is still to come of it is dropped.
+    /// - Returns: How many bytes were used; 0 leaves the command to be gathered whole.
+    mutating func refuseStream(
+        _ session: SessionPointer, _ bytes: Bytes, _ count: Int, _ command: ScannedCommand, _ text: String
+    ) -> Int {
+        let head = CommandProgress.headBytes(bytes, count)
+        var progress = CommandProgress(argumentCount: command.argumentCount)
+        let step = progress.advance(bytes + head, count - head)
+        guard step.outcome == .needsMore else { return 0 }
+        answerError(session, text)
+        session.pointee.isStreaming = true
+        session.pointee.progress = progress
+        watchHalfRequest(session)
+        return head + step.taken
+    }
+
     /// - Returns: How many bytes were used.
     mutating func continueStream(_ session: SessionPointer, _ bytes: Bytes, _ count: Int) -> Int {
         if let upstream = session.pointee.streamUpstream, upstream.pointee.isBlocked {
@@ -58,7 +81,7 @@ extension Worker {
             if let upstream = session.pointee.streamUpstream, upstream.pointee.isBlocked { parkBlocked(session) }
         case .complete:
             session.pointee.isStreaming = false
-            session.pointee.pinned = session.pointee.streamUpstream
+            if let upstream = session.pointee.streamUpstream { session.pointee.pinned = upstream }
             session.pointee.streamUpstream = nil
             park(session, untilReplied: true)
         case .expectedBulk, .invalidBulkLength:
@@ -99,7 +122,8 @@ extension Worker {
     mutating func giveBack(_ upstream: UpstreamPointer) {
         upstream.pointee.owner = nil
         let shard = upstream.pointee.shard
-        let isClean = upstream.pointee.pending.isEmpty && upstream.pointee.state == .ready
+        let isClean =
+            upstream.pointee.pending.isEmpty && upstream.pointee.state == .ready && !upstream.pointee.isEnding
         if isClean && !upstream.pointee.isRetired && shard.pointee.idle.count < Shard.maximumIdle {
             shard.pointee.idle.append(upstream)
         } else {

@@ -94,10 +94,12 @@ extension Worker {
                 park(session, untilReplied: true)
                 return .parked
             }
-            guard let pinned = session.pointee.pinned else {
-                // The watching connection was lost: nobody knows whether the keys changed.
-                endTransaction(session, details)
-                details.isWatching = false
+            let shard = database.pointee.shards[index]
+            if shard.pointee.isRefusing { discardTransaction(session) }
+            if let step = stopAtHeld(session, shard) { return step }
+            guard !details.hasLostWatch, let pinned = session.pointee.pinned, pinned.pointee.shard == shard else {
+                // The watching connection was lost or its shard replaced: nobody knows whether the keys changed.
+                discardTransaction(session)
                 var writer = ReplyWriter(usesRESP3: session.pointee.usesRESP3)
                 writer.nullArray()
                 answer(session, writer.bytes)
@@ -133,6 +135,13 @@ extension Worker {
         }
     }
 
+    /// Nothing of it is executed, and nothing is watched any more.
+    mutating func discardTransaction(_ session: SessionPointer) {
+        let details = details(session)
+        endTransaction(session, details)
+        stopWatching(session, details)
+    }
+
     private mutating func endTransaction(_ session: SessionPointer, _ details: SessionDetails) {
         session.pointee.mode.remove(.transaction)
         details.queued = []
@@ -161,10 +170,14 @@ extension Worker {
             details.slot = slot
             index = Int(slots[slot])
         }
-        if details.isWatching && session.pointee.pinned == nil {
-            return reject(session, "ERR the connection that watched was lost; UNWATCH and start over")
+        let shard = database.pointee.shards[index]
+        if let step = stopAtHeld(session, shard) { return step }
+        if details.isWatching && session.pointee.pinned?.pointee.shard != shard { details.hasLostWatch = true }
+        if details.hasLostWatch {  // EXEC will say so.
+            answer(session, Self.ok)
+            return .next
         }
-        let upstream = session.pointee.pinned ?? borrow(database.pointee.shards[index], for: session)
+        let upstream = session.pointee.pinned ?? borrow(shard, for: session)
         session.pointee.pinned = upstream
         details.isWatching = true
         forward(session, upstream, bytes, command.byteCount, isWrite: false)
@@ -181,6 +194,7 @@ extension Worker {
     /// Watches end with their connection: cheaper than another round trip, and certain.
     mutating func stopWatching(_ session: SessionPointer, _ details: SessionDetails) {
         details.slot = -1
+        details.hasLostWatch = false
         guard details.isWatching else { return }
         details.isWatching = false
         guard let upstream = session.pointee.pinned else { return }

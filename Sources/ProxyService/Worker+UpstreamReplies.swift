@@ -30,6 +30,7 @@ extension Worker {
                 if received == 0 || received != Int(-EAGAIN) { lose(upstream) }
                 return
             }
+            if restraints.leasedDatabases > 0 && cutsOff(upstream) { return }
             let filled = kept &+ received
             arenaUsed &+= filled
             let used = takeReplies(upstream, buffer, filled)
@@ -38,7 +39,9 @@ extension Worker {
             if used < filled { pool.append(&upstream.pointee.rest, buffer + used, filled &- used) }
             if received < wanted && upstream.pointee.tls == nil { break }
         }
-        if upstream.pointee.isRetired && upstream.pointee.pending.isEmpty { destroy(upstream) }
+        if upstream.pointee.isRetired && upstream.pointee.pending.isEmpty && upstream.pointee.withheld.isEmpty {
+            destroy(upstream)
+        }
     }
 
     /// - Returns: How many bytes were used; the rest is half a reply of less than a chunk.

@@ -13,6 +13,9 @@ extension Worker {
         let upstream = UpstreamPointer.allocate(capacity: 1)
         upstream.initialize(to: Upstream(shard: shard, role: role, lane: lane))
         shard.pointee.all.append(upstream)
+        if shard.pointee.isHeld && upstream.pointee.isShared {
+            upstream.pointee.gate = shard.pointee.isRefusing ? .refusing : .held
+        }
         return upstream
     }
 
@@ -105,7 +108,8 @@ extension Worker {
         noteBulk()
         if upstream.pointee.state == .idle { connect(upstream) }
         guard upstream.pointee.state == .ready, upstream.pointee.tls == nil, !upstream.pointee.isBlocked,
-            !upstream.pointee.isLoggingIn
+            !upstream.pointee.isLoggingIn, !upstream.pointee.isRestrained,
+            restraints.leasedDatabases == 0 || !lacksLease(upstream)
         else {
             pool.append(&upstream.pointee.output, bytes, count)
             if upstream.pointee.output.count > Upstream.blockLimit { upstream.pointee.isBlocked = true }
@@ -134,6 +138,8 @@ extension Worker {
     }
 
     mutating func flush(_ upstream: UpstreamPointer) {
+        if upstream.pointee.isRestrained { restrain(upstream) }
+        if restraints.leasedDatabases > 0 && !restrainWrites(upstream) { return }
         if upstream.pointee.state != .ready {
             if upstream.pointee.state == .idle && !upstream.pointee.output.isEmpty {
                 connect(upstream)

@@ -22,6 +22,9 @@ extension Worker {
         }
         if timeout < 0 { return reject(session, "ERR timeout is negative") }
         let database = session.pointee.database
+        for index in 0..<database.pointee.shardCount {
+            if let step = stopAtHeld(session, database.pointee.shards[index]) { return step }
+        }
         let request = ByteSpan(start: bytes, count: command.byteCount).bytes
         let gather = makeGather(session, .minimum, database.pointee.shardCount)
         for index in 0..<database.pointee.shardCount {

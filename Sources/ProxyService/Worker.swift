@@ -68,6 +68,8 @@ struct Worker {
     var watchedDatabases = 0
     var nextIdleSweep = 0
     var repetitions: [Repetition] = []
+    let lease: ServingLease
+    var restraints = Restraints()
     /// The mailboxes of all loops, this one's among them.
     let loops: [Mailbox<LoopMessage>]
     var queries: [Int: LoopQuery] = [:]
@@ -80,7 +82,7 @@ struct Worker {
 
     init(
         index: Int, loops: [Mailbox<LoopMessage>], control: Mailbox<LoopReply>, paths: NodePaths,
-        busyPoll: BusyPoll, busyPollPlaces: BusyPollPlaces
+        busyPoll: BusyPoll, busyPollPlaces: BusyPollPlaces, lease: ServingLease
     ) {
         self.index = index
         self.loops = loops
@@ -90,6 +92,7 @@ struct Worker {
         self.paths = paths
         self.busyPoll = busyPoll
         self.busyPollPlaces = busyPollPlaces
+        self.lease = lease
         tls = UpstreamTLS(paths: paths)
         requestBuffer = .allocate(capacity: Self.requestBufferBytes + scanSlackBytes)
         arena = .allocate(capacity: Self.arenaBytes + scanSlackBytes)
@@ -109,6 +112,7 @@ struct Worker {
     private mutating func turn() {
         let count = readySessions.count > 0 ? poller.wait(milliseconds: 0) : awaitEvents()
         now = MonotonicClock.coarseSeconds()
+        if restraints.leasedDatabases > 0 { checkLease() }
         var position = 0
         while position < count {
             handle(poller.event(position))
@@ -116,10 +120,12 @@ struct Worker {
         }
         if timedUpstreams.count > 0 { checkTimes() }
         checkStalls()
+        if restraints.nextCheck != Int.max { checkRestraints() }
         if scriptingUpstreams.count > 0 { checkScripts() }
         if readySessions.count > 0 { resumeReady() }
         flushUpstreams()
         flushSessions()
+        if !restraints.drains.isEmpty { answerDrains() }
         if arenaUsed >= Self.bulkBytes { noteBulk() }
         arenaUsed = 0
         if sessionGraves.count > 0 || upstreamGraves.count > 0 || !removedDatabases.isEmpty { bury() }
