@@ -63,7 +63,11 @@ package struct PeerWatch: Sendable {
         if gap > 3 * profile.heartbeat { heard = heard.mapValues { min(now, $0 + gap) } }
         var steps: [Step] = []
         for node in state.watched(by: own) {
-            guard let record = state.nodes[node], record.status != .down else { continue }
+            guard let record = state.nodes[node], record.status != .down else {
+                // When it is back its silence begins anew.
+                heard[node] = nil
+                continue
+            }
             guard let since = heard[node] else {
                 heard[node] = now
                 continue

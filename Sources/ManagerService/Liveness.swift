@@ -5,8 +5,7 @@ package import Primitives
 
 /// What the liveness of a node needs of the world around it.
 package struct LivenessPorts: Sendable {
-    /// Sends a heartbeat. Nil: no answer, or the watcher holds this node to be lost.
-    package var beat: @Sendable (NodeRecord, HeartbeatMessage) async -> HeartbeatAnswer?
+    package var beat: @Sendable (NodeRecord, HeartbeatMessage) async -> HeartbeatOutcome
     /// The fence (``ClusterHead/fence``) that this node's proxy routes by, in the view of a state.
     package var appliedFence: @Sendable (ClusterState) async -> Epoch
     /// Its proxy routes every database as the state says.
@@ -16,7 +15,7 @@ package struct LivenessPorts: Sendable {
     package var bootTime: @Sendable () -> BootTime
 
     package init(
-        beat: @escaping @Sendable (NodeRecord, HeartbeatMessage) async -> HeartbeatAnswer?,
+        beat: @escaping @Sendable (NodeRecord, HeartbeatMessage) async -> HeartbeatOutcome,
         appliedFence: @escaping @Sendable (ClusterState) async -> Epoch,
         isUpToDate: @escaping @Sendable (ClusterState) async -> Bool,
         grant: @escaping @Sendable (BootTime) async -> Void, bootTime: @escaping @Sendable () -> BootTime
@@ -46,6 +45,14 @@ package struct HeartbeatAnswer: Hashable, Codable, Sendable {
     package init(fence: Epoch) {
         self.fence = fence
     }
+}
+
+/// What became of a heartbeat.
+package enum HeartbeatOutcome: Sendable {
+    case answered(HeartbeatAnswer)
+    /// The watcher is reached and holds this node to be lost.
+    case refused
+    case silent
 }
 
 /// Keeps this node's serving lease and watches others: the shell around ``ServingLease`` and ``PeerWatch``.
@@ -81,14 +88,14 @@ package actor Liveness {
                     continue
                 }
                 let profile = state.detection
+                for watcher in state.group(of: node).watchers {
+                    guard let record = state.nodes[watcher] else { continue }
+                    group.addTask { await self.beat(record, profile) }
+                }
                 if own.status == .down {
                     lease.revoke()
-                    group.addTask { await self.returnToCluster(state) }
+                    if reachesMajority(of: state) { group.addTask { await self.returnToCluster(state) } }
                 } else {
-                    for watcher in state.group(of: node).watchers {
-                        guard let record = state.nodes[watcher] else { continue }
-                        group.addTask { await self.beat(record, profile) }
-                    }
                     await renew(state)
                 }
                 let due = watch.steps(at: ports.bootTime(), in: state, profile: profile)
@@ -107,13 +114,22 @@ package actor Liveness {
 
     /// One that takes longer than a lease lasts is worth nothing any more.
     private var beating: Set<NodeID> = []
+    /// Watchers that took note of the last heartbeat, whatever they said.
+    private var reached: Set<NodeID> = []
+
+    /// Else it would be voted lost again at once.
+    private func reachesMajority(of state: ClusterState) -> Bool {
+        let group = state.group(of: node)
+        return group.watchers.count(where: reached.contains) >= group.majority - 1
+    }
 
     private func beat(_ watcher: NodeRecord, _ profile: DetectionProfile) async {
         guard beating.insert(watcher.id).inserted else { return }
         let sentAt = ports.bootTime()
-        let answer = await ports.beat(watcher, HeartbeatMessage(node: node, lease: profile.lease))
+        let outcome = await ports.beat(watcher, HeartbeatMessage(node: node, lease: profile.lease))
         beating.remove(watcher.id)
-        guard let answer else { return }
+        if case .silent = outcome { reached.remove(watcher.id) } else { reached.insert(watcher.id) }
+        guard case .answered(let answer) = outcome else { return }
         lease.answered(by: watcher.id, sentAt: sentAt, fence: answer.fence)
         if let state = await follower.current { await renew(state) }
     }

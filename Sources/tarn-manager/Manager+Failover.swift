@@ -19,9 +19,15 @@ extension Manager {
             ports: LivenessPorts(
                 beat: { watcher, message in
                     let object = HeartbeatObject(node: message.node, lease: message.lease)
-                    let answer: FenceObject? = try? await peers.post(
-                        object, to: InternalPath.heartbeat, of: watcher, deadline: .milliseconds(message.lease))
-                    return answer.map { HeartbeatAnswer(fence: $0.fence) }
+                    do {
+                        let answer: FenceObject = try await peers.post(
+                            object, to: InternalPath.heartbeat, of: watcher, deadline: .milliseconds(message.lease))
+                        return .answered(HeartbeatAnswer(fence: answer.fence))
+                    } catch is PeerError {
+                        return .refused
+                    } catch {
+                        return .silent
+                    }
                 },
                 appliedFence: { await agent.appliedFence($0.head?.fence ?? .zero, of: $0.databases) },
                 isUpToDate: { await agent.isUpToDate($0.databases) },
