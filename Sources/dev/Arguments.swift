@@ -6,7 +6,8 @@ struct Arguments {
 
     private static let flags: Set<String> = ["json", "yes", "quick", "help", "no-data"]
     private static let valued: Set<String> = [
-        "nodes", "only", "network", "directory", "minutes", "seed", "target", "suite", "shards", "tags",
+        "nodes", "only", "network", "directory", "minutes", "seed", "target", "suite", "shards", "tags", "runs",
+        "databases", "package",
     ]
 
     init(_ all: [String]) throws {

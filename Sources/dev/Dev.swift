@@ -39,6 +39,7 @@ struct Dev {
         case "format": try FormatVerb(arguments).run()
         case "fuzz": try FuzzVerb(arguments).run()
         case "redis-suite": try RedisSuiteVerb(arguments).run()
+        case "faults": try FaultsVerb(arguments).run()
         case "package": try PackageVerb(arguments).run()
         case "image": try ImageVerb(arguments).run()
         case "help", "--help", "-h": Console.out(Help.text)

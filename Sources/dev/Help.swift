@@ -25,6 +25,13 @@ enum Help {
                      --shards N     shards of the endpoint (1)
                      --only FILE    one file, e.g. type/list
                      --tags TAGS    of the suite; what a tenant has not is left out unless said
+          faults   what clients see while things fail: nodes in network namespaces, faults one after the other, a table
+                     --runs N       of every fault (3)
+                     --only NAMES   beginnings of faults' names, with commas
+                     --nodes N      3 to 9 (3)
+                     --databases K  kinds, with commas: simple, simple-aof, ha, ha-clustered, ...
+                     --network X    first three numbers of the nodes' addresses (198.18.7)
+                     --package P    an existing release instead of this checkout's
           package  the release: .build/package/{tarn,tarn-<version>-linux-<arch>.tar.zst}
           image    the node image `tarn-node`, from that package, with Docker
 

@@ -7,9 +7,11 @@ extension LoopbackCluster {
         let installer = TarnCommand(program: program, environment: client.environment)
         try Command.runTogether(
             (1...count).map { node in
-                installer.command([
-                    "install", "--package", package, "--prefix", prefix(node), "--address", address(node), "--yes",
-                ])
+                on(
+                    node,
+                    installer.command([
+                        "install", "--package", package, "--prefix", prefix(node), "--address", address(node), "--yes",
+                    ]))
             })
         let started = ContinuousClock.now
         try create()
@@ -19,25 +21,31 @@ extension LoopbackCluster {
 
     func create() throws {
         try Files.write(Secrets.password() + "\n", to: passwordFile, mode: 0o600)
-        try client.run(
+        let command = client.command([
             "cluster", "create", "--name", Self.name, "--admin", Self.adminUser, "--password-file", passwordFile,
-            "--prefix", prefix(1))
+            "--prefix", prefix(1),
+        ])
+        try on(1, command).outputOrFail()
         Console.step("cluster \(Self.name) created on node 1")
     }
 
     /// One after another: each join may have to move the cluster store to more voters, which it does one at a time.
     func join(_ nodes: [Int]) throws {
         guard !nodes.isEmpty else { return }
-        guard let token = try client.json("token", "create", "--prefix", prefix(1))["token"]?.text else {
+        let create = client.command(["token", "create", "--prefix", prefix(1), "--json"])
+        guard let token = try JSONValue(parsing: try on(1, create).outputOrFail())["token"]?.text else {
             throw Failure(.product, "`tarn token create --json` printed no token")
         }
         for node in nodes {
-            try client.run("cluster", "join", address(1), "--token", token, "--prefix", prefix(node))
+            try on(node, client.command(["cluster", "join", address(1), "--token", token, "--prefix", prefix(node)]))
+                .outputOrFail()
             Console.step("node \(node) joined")
         }
     }
 
     private func refuseBusyAddresses(_ count: Int) throws {
+        // In a namespace of its own nobody else has an address.
+        if namespaces != nil { return }
         for node in 1...count {
             for port in [9443, 9379, 9380] {
                 guard let problem = try TCP.problem(listeningAt: address(node), port: port) else { continue }

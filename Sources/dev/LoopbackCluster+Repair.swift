@@ -10,11 +10,15 @@ extension LoopbackCluster {
     func startStoppedNodes() throws {
         for node in stoppedNodes {
             Console.step("node \(node) is stopped: starting its watchdog")
-            var command = Command(
-                prefix(node) + "/opt/tarn/current/bin/tarn-watchdog", "--prefix", prefix(node), "--daemon")
-            command.limit = .seconds(20)
-            try command.outputOrFail()
+            try start(node)
         }
+    }
+
+    func start(_ node: Int) throws {
+        var command = Command(
+            prefix(node) + "/opt/tarn/current/bin/tarn-watchdog", "--prefix", prefix(node), "--daemon")
+        command.limit = .seconds(20)
+        try on(node, command).outputOrFail()
     }
 
     /// Waits until every endpoint answers a PING.

@@ -1,9 +1,11 @@
-/// A cluster on this machine: each node has a directory as its root and a loopback address of its own, so that all
-/// of them use the standard ports.
+/// A cluster on this machine: each node has a directory as its root and an address of its own, so that all of them use
+/// the standard ports. The addresses are on loopback, or each in a network namespace.
 struct LoopbackCluster {
     let directory: String
     /// First three numbers of the nodes' addresses; node N has .10+N.
     let network: String
+    /// Nil: all nodes share the machine's own network.
+    let namespaces: NodeNetwork?
 
     static let name = "cluster.local"
     static let adminUser = "admin@cluster.local"
@@ -11,6 +13,13 @@ struct LoopbackCluster {
     init(directory: String, network: String) {
         self.directory = directory
         self.network = network
+        namespaces = nil
+    }
+
+    init(directory: String, namespaces: NodeNetwork) {
+        self.directory = directory
+        self.namespaces = namespaces
+        network = namespaces.network
     }
 
     init(_ arguments: Arguments, _ workspace: Workspace) throws {
@@ -39,6 +48,11 @@ struct LoopbackCluster {
     }
 
     var exists: Bool { !nodes.isEmpty }
+
+    /// The same command, run where that node is.
+    func on(_ node: Int, _ command: Command) -> Command {
+        namespaces?.namespace(node).entering(command) ?? command
+    }
 
     /// The installed `tarn`, told where the cluster is and who is asking.
     var client: TarnCommand {

@@ -41,12 +41,17 @@ final class RESPClient {
     /// Sends all commands in one write and reads as many replies. Keep a batch below some hundred commands: nothing
     /// is read before all is written.
     func send(_ commands: [[String]]) throws -> [Reply] {
+        try write(commands)
+        return try commands.map { _ in try reply() }
+    }
+
+    /// Sends them all in one write; `reply` then gives one answer after the other.
+    func write(_ commands: [[String]]) throws {
         var bytes: [UInt8] = []
         for command in commands { Self.encode(command, into: &bytes) }
         try TCP.write(bytes, to: descriptor)
         buffer.removeFirst(position)
         position = 0
-        return try commands.map { _ in try reply() }
     }
 
     static func encode(_ arguments: [String], into bytes: inout [UInt8]) {
@@ -58,7 +63,7 @@ final class RESPClient {
         }
     }
 
-    private func reply() throws -> Reply {
+    func reply() throws -> Reply {
         let line = try line()
         let rest = String(decoding: line.dropFirst(), as: UTF8.self)
         let number = Int(rest)

@@ -1,0 +1,85 @@
+import Glibc
+
+/// Something that goes wrong, and what was promised for it.
+struct Fault: Sendable {
+    /// As it is called in tables and with `--only`.
+    let name: String
+    /// The guarantee of docs/architecture.md that speaks about it.
+    let guarantee: String
+    /// For the documents: what is done to the cluster.
+    let about: String
+    /// How long it stays before it is healed.
+    var lasts = Duration.zero
+    /// Whether each shard fails over once at most while it lasts.
+    var forksOnce = true
+    /// How long the cluster may take to be whole again before the run counts as failed.
+    var recovery = Duration.seconds(60)
+    /// A command of `tarn` without which this release can't do it.
+    var needs: [String] = []
+    let inject: @Sendable (FaultScene) throws -> Injury
+}
+
+/// Where a fault happens.
+struct FaultScene {
+    let lab: FaultLab
+    /// Counts the runs of one fault: which node or shard is hit follows from it.
+    let run: Int
+
+    var node: Int { 1 + run % lab.nodeCount }
+    var others: [Int] { lab.nodes.filter { $0 != node } }
+
+    /// One shard of every database that has such a one.
+    func shards(arePrimary: Bool) throws -> [LabShard] {
+        let all = try lab.shards().filter { $0.isPrimary == arePrimary }
+        return lab.databases.compactMap { database in
+            let own = all.filter { $0.database == database.uid }.sorted { $0.slots.lowerBound < $1.slots.lowerBound }
+            return own.isEmpty ? nil : own[run % own.count]
+        }
+    }
+}
+
+/// A fault that has happened.
+struct Injury {
+    /// For the record: which node, which pids.
+    var what: String
+    /// Nodes whose clients can't be expected to notice nothing.
+    var nodes: [Int] = []
+    /// Ends what lasts. The cluster has to do the rest itself.
+    var heal: () throws -> Void = {}
+}
+
+extension Fault {
+    /// First of all what no fault does: the machine's own noise.
+    static let none = Fault(
+        name: "none", guarantee: "-", about: "nothing: what the machine itself does to the figures",
+        lasts: .seconds(3)
+    ) { _ in Injury(what: "nothing") }
+
+    static let all = [none] + processes + wholeNodes + cuts + disks + planned
+
+    /// - Parameter names: Beginnings, separated by commas; nil: all.
+    static func named(_ names: String?) throws -> [Fault] {
+        guard let names else { return all }
+        return try names.split(separator: ",").flatMap { name in
+            let exact = all.filter { $0.name == name }
+            let found = exact.isEmpty ? all.filter { $0.name.hasPrefix(name) } : exact
+            guard !found.isEmpty else {
+                throw Failure(
+                    .usage, "--only \(name): no such fault; there are \(all.map(\.name).joined(separator: ", "))")
+            }
+            return found
+        }
+    }
+
+    /// Whether this release can do it.
+    func isThere(_ lab: FaultLab) throws -> Bool {
+        try needs.isEmpty || lab.client.command(needs + ["--help"]).run().succeeded
+    }
+}
+
+/// What sends signals says so where it can't.
+func signal(_ signal: Int32, to pids: [Int]) throws {
+    for pid in pids where kill(pid_t(pid), signal) != 0 {
+        throw Failure(.product, "signal \(signal) to \(pid): \(String(cString: strerror(errno)))")
+    }
+}

@@ -1,0 +1,108 @@
+import Glibc
+
+/// What one fault did to the clients of one database.
+struct FaultOutcome {
+    var fault: String
+    var kind: DatabaseKind
+    /// Of clients whose own node was not hit: longest time without a success, the worst of clients and shards.
+    var gap: Int64?
+    /// The same of clients whose own node was hit.
+    var hitGap: Int64?
+    var errors: [String: Int] = [:]
+    var report: HistoryReport
+    /// From the fault until the cluster was whole; nil: it was not, in time.
+    var wholeAfter: Duration?
+}
+
+/// One fault, once, under the clients of all databases.
+struct FaultRun {
+    let lab: FaultLab
+    let fault: Fault
+    /// Of this fault, for its choice of victims.
+    let number: Int
+    /// Of all runs in this lab: part of the keys.
+    let serial: Int
+    /// Between two commands of one client. Lower: finer gaps, and less of the machine for the cluster.
+    var pause = Duration.milliseconds(8)
+
+    struct Result {
+        var outcomes: [FaultOutcome]
+        /// What was done, for the record.
+        var what: String
+        /// Why the cluster is not whole, when it is not.
+        var failure: String?
+        /// All that was seen, when something was wrong.
+        var histories: [String: History]
+    }
+
+    func run() throws -> Result {
+        let began = ContinuousClock.now
+        let loads = lab.databases.map {
+            Load($0, run: serial, addresses: lab.nodes.map(lab.cluster.address), pause: pause, began: began)
+        }
+        for load in loads { load.start() }
+        defer { for load in loads { load.stop() } }
+        for load in loads { try load.waitForSuccesses(20, limit: .seconds(15)) }
+
+        let struck = ContinuousClock.now
+        let injury = try fault.inject(FaultScene(lab: lab, run: number))
+        let failure: String?
+        do {
+            try Interruption.sleep(fault.lasts)
+            try injury.heal()
+            failure = try recover(loads)
+        } catch {
+            // What lasts must not outlive the run.
+            try? injury.heal()
+            throw error
+        }
+        let whole = ContinuousClock.now
+        for load in loads { load.stop() }
+        let span = (struck - began).nanoseconds...(ContinuousClock.now - began).nanoseconds
+        var result = Result(outcomes: [], what: injury.what, failure: failure, histories: [:])
+        for load in loads {
+            let history = try load.history()
+            let outcome = outcome(
+                of: load, history, injury, span, wholeAfter: failure == nil ? whole - struck : nil)
+            result.outcomes.append(outcome)
+            if !outcome.report.isConsistent || !outcome.report.lost.isEmpty {
+                result.histories[load.database.kind.name] = history
+            }
+            try load.removeKeys()
+        }
+        return result
+    }
+
+    /// - Returns: Nil when the cluster is whole and every client works; else what is missing.
+    private func recover(_ loads: [Load]) throws -> String? {
+        do {
+            try lab.waitUntilWhole(limit: fault.recovery)
+            for load in loads { try load.waitForSuccesses(15, limit: .seconds(15)) }
+            return nil
+        } catch let failure as Failure where failure.code != .interrupted {
+            return failure.message
+        }
+    }
+
+    private func outcome(
+        of load: Load, _ history: History, _ injury: Injury, _ span: ClosedRange<Int64>, wholeAfter: Duration?
+    ) -> FaultOutcome {
+        let gaps = Gaps.longest(in: load.notes().operations, from: span.lowerBound, to: span.upperBound)
+        let isHit = { (client: Int) in injury.nodes.contains(load.homes[client] + 1) }
+        return FaultOutcome(
+            fault: fault.name, kind: load.database.kind,
+            gap: gaps.filter { !isHit($0.key.client) }.map(\.value).max(),
+            hitGap: gaps.filter { isHit($0.key.client) }.map(\.value).max(),
+            errors: load.notes().errors, report: history.report(forksOnce: fault.forksOnce), wholeAfter: wholeAfter)
+    }
+}
+
+extension Interruption {
+    static func sleep(_ duration: Duration) throws {
+        let deadline = ContinuousClock.now + duration
+        while ContinuousClock.now < deadline {
+            try check()
+            usleep(UInt32(min(20, max(1, (deadline - .now).milliseconds))) * 1000)
+        }
+    }
+}
