@@ -4,7 +4,7 @@ import Glibc
 extension Fault {
     static let processes =
         [
-            kill("tarn-proxy", "G5", hitsClients: true), kill("tarn-manager", "G5"), kill("tarn-watchdog", "G5"),
+            kill("tarn-proxy", "-", hitsClients: true), kill("tarn-manager", "G5"), kill("tarn-watchdog", "G5"),
             kill("etcd", "G5"), leaderKill, shardKill("primary", true, "G3"), shardKill("replica", false, "G3"),
         ] + [
             stop("tarn-proxy", "-", hitsClients: true), stop("tarn-manager", "G5"), stop("tarn-watchdog", "G5"),
@@ -14,11 +14,17 @@ extension Fault {
     /// Long enough for every limit after which a silent process counts as hung.
     private static let hanging = Duration.seconds(8)
 
-    private static func short(_ program: String) -> String { program.hasPrefix("tarn-") ? String(program.dropFirst(5)) : program }
+    /// Clients are not meant to notice: what is called so is what two busy cores do to anybody.
+    private static let unnoticed = Duration.milliseconds(100)
+
+    private static func short(_ program: String) -> String {
+        program.hasPrefix("tarn-") ? String(program.dropFirst(5)) : program
+    }
 
     private static func kill(_ program: String, _ guarantee: String, hitsClients: Bool = false) -> Fault {
         Fault(
-            name: "\(short(program))-kill", guarantee: guarantee, about: "kill -9 of one node's \(short(program))"
+            name: "\(short(program))-kill", guarantee: guarantee, about: "kill -9 of one node's \(short(program))",
+            gapLimit: unnoticed, isUnnoticed: !hitsClients
         ) { scene in
             let pids = try running(program, scene.node, scene)
             try signal(SIGKILL, to: pids)
@@ -28,7 +34,8 @@ extension Fault {
     }
 
     private static let leaderKill = Fault(
-        name: "leader-kill", guarantee: "G5", about: "kill -9 of the manager that leads"
+        name: "leader-kill", guarantee: "G5", about: "kill -9 of the manager that leads",
+        gapLimit: unnoticed, isUnnoticed: true
     ) { scene in
         let leader = try scene.lab.leader()
         let pids = try running("tarn-manager", leader, scene)
@@ -40,7 +47,7 @@ extension Fault {
         Fault(
             name: "\(short(program))-stop", guarantee: guarantee,
             about: "SIGSTOP of one node's \(short(program)), SIGCONT after \(hanging.components.seconds) s",
-            lasts: hanging
+            lasts: hanging, gapLimit: unnoticed, isUnnoticed: !hitsClients
         ) { scene in
             let pids = try running(program, scene.node, scene)
             try signal(SIGSTOP, to: pids)
@@ -52,7 +59,8 @@ extension Fault {
 
     private static func shardKill(_ role: String, _ isPrimary: Bool, _ guarantee: String) -> Fault {
         Fault(
-            name: "\(role)-kill", guarantee: guarantee, about: "kill -9 of one \(role) of every database"
+            name: "\(role)-kill", guarantee: guarantee, about: "kill -9 of one \(role) of every database",
+            gapLimit: isPrimary ? .milliseconds(300) : unnoticed, isUnnoticed: !isPrimary
         ) { scene in
             let shards = try scene.shards(arePrimary: isPrimary)
             try signal(SIGKILL, to: shards.compactMap(\.pid))

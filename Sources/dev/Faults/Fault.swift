@@ -8,8 +8,12 @@ struct Fault: Sendable {
     let guarantee: String
     /// For the documents: what is done to the cluster.
     let about: String
-    /// How long it stays before it is healed.
-    var lasts = Duration.zero
+    /// How long it stays before it is healed; after a blow, how long at least its consequences are watched.
+    var lasts = Duration.seconds(2)
+    /// The longest time without success that is promised to clients of other nodes, at p99.
+    var gapLimit: Duration?
+    /// Whether clients are promised to notice nothing: no error, nothing lost.
+    var isUnnoticed = false
     /// Whether each shard fails over once at most while it lasts.
     var forksOnce = true
     /// How long the cluster may take to be whole again before the run counts as failed.
@@ -73,7 +77,10 @@ extension Fault {
 
     /// Whether this release can do it.
     func isThere(_ lab: FaultLab) throws -> Bool {
-        try needs.isEmpty || lab.client.command(needs + ["--help"]).run().succeeded
+        guard let name = needs.last else { return true }
+        // A subcommand that is not there answers `--help` with its parent's.
+        let help = try lab.client.command(needs.dropLast() + ["--help"]).run().output
+        return help.split(separator: "\n").contains { $0.split(separator: " ").first.map(String.init) == name }
     }
 }
 

@@ -39,11 +39,12 @@ extension FaultLab {
 
     /// The node whose manager leads.
     func leader() throws -> Int {
-        let listed = try client.json("status")["nodes"]?.elements ?? []
-        let address = listed.first { $0["role"]?.text == "master" }.flatMap { ($0["addr"] ?? $0["address"])?.text }
-        guard let node = nodes.first(where: { cluster.address($0) == address }) else {
-            throw Failure(.product, "`tarn status --json` names no leader")
-        }
+        // `--json` leaves it out.
+        let table = try client.run("status").split(separator: "\n").prefix { $0 != "DATABASES:" }
+        let rows = table.map { $0.split(separator: " ").map(String.init) }
+        guard let row = rows.first(where: { $0.contains("master") }),
+            let node = nodes.first(where: { row.contains(cluster.address($0)) })
+        else { throw Failure(.product, "`tarn status` names no leader") }
         return node
     }
 

@@ -118,18 +118,22 @@ extension History {
     }
 
     /// A register's old versions leave no trace. Where its shard lost nothing, an older value is stale; where it did,
-    /// it is stale if the newer one was seen again later, and else counts as rolled back.
+    /// it is stale if the newer one was seen again later, and else counts as rolled back. A version that its writer gave
+    /// up may still arrive long after newer ones, so reading it proves nothing.
     private func addRegisters(to report: inout HistoryReport, losing: Set<Int>) {
         var known: [Int: [(end: Int64, version: Int)]] = [:]
         var reads: [(register: Int, version: Int, operation: Operation)] = []
         var refused: [Int: Set<Int>] = [:]
+        var givenUp: [Int: Set<Int>] = [:]
         for operation in operations {
             switch (operation.kind, operation.outcome) {
             case (.write(let register, let version), .done):
                 report.acknowledgedWrites += 1
                 known[register, default: []].append((operation.end, version))
             case (.write(let register, let version), .refused): refused[register, default: []].insert(version)
-            case (.write, .unknown): report.unknown += 1
+            case (.write(let register, let version), .unknown):
+                report.unknown += 1
+                givenUp[register, default: []].insert(version)
             case (.read(let register), .value(let version)):
                 reads.append((register, version ?? 0, operation))
                 known[register, default: []].append((operation.end, version ?? 0))
@@ -143,7 +147,7 @@ extension History {
         }
         for read in reads {
             let floor = floors[read.register]?.value(before: read.operation.start) ?? 0
-            guard read.version < floor else { continue }
+            guard read.version < floor, givenUp[read.register]?.contains(read.version) != true else { continue }
             let isSeenLater = reads.contains {
                 $0.register == read.register && $0.operation.start > read.operation.end
                     && $0.version > read.version && $0.version <= floor
