@@ -4,7 +4,7 @@ struct Arguments {
     let words: [String]
     private let options: [String: String]
 
-    private static let flags: Set<String> = ["json", "yes", "quick", "help", "no-data"]
+    private static let flags: Set<String> = ["json", "yes", "quick", "help", "no-data", "list"]
     private static let valued: Set<String> = [
         "nodes", "only", "network", "directory", "minutes", "seed", "target", "suite", "shards", "tags", "runs",
         "databases", "package",

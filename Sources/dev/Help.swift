@@ -30,6 +30,7 @@ enum Help {
                      --only NAMES   beginnings of faults' names, with commas
                      --nodes N      3 to 9 (3)
                      --databases K  kinds, with commas: simple, simple-aof, ha, ha-clustered, ...
+                     --list         the faults
                      --network X    first three numbers of the nodes' addresses (198.18.7)
                      --package P    an existing release instead of this checkout's
           package  the release: .build/package/{tarn,tarn-<version>-linux-<arch>.tar.zst}

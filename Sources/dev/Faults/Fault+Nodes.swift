@@ -5,18 +5,27 @@ extension Fault {
     static let wholeNodes = [
         Fault(
             name: "node-off", guarantee: "G4",
-            about: "power-off: the node's cable and all its processes at once, back after 8 s", lasts: .seconds(8)
+            about: "power-off: the node's cable and all its processes at once, back after 8 s", lasts: .seconds(8),
+            gapLimit: lossLimit
         ) { scene in
             try powerOff([scene.node], scene)
             return Injury(what: "node \(scene.node) is off", nodes: [scene.node]) { try powerOn([scene.node], scene) }
         },
         Fault(
             name: "node-crash", guarantee: "G4",
-            about: "kill -9 of all processes of a node at once; its kernel lives and closes the connections; back after 8 s",
-            lasts: .seconds(8)
+            about: "kill -9 of all processes of a node at once, its kernel closes the connections; back after 8 s",
+            lasts: .seconds(8), gapLimit: lossLimit
         ) { scene in
             try NodeNetwork.end { scene.lab.network.namespace(scene.node).pids }
             return Injury(what: "node \(scene.node) crashed", nodes: [scene.node]) { try scene.lab.cluster.start(scene.node) }
+        },
+        Fault(
+            name: "two-off", guarantee: "G4", about: "power-off of two nodes of five at the same time, back after 8 s",
+            lasts: .seconds(8), gapLimit: lossLimit, recovery: .seconds(90), leastNodes: 5
+        ) { scene in
+            let nodes = [scene.node, scene.others[scene.run % scene.others.count]]
+            try powerOff(nodes, scene)
+            return Injury(what: "nodes \(nodes) are off", nodes: nodes) { try powerOn(nodes, scene) }
         },
         pause(seconds: 1), pause(seconds: 12),
         Fault(
@@ -47,10 +56,14 @@ extension Fault {
         },
     ]
 
+    /// G4.
+    static let lossLimit = Duration.milliseconds(3500)
+
     private static func pause(seconds: Int) -> Fault {
         Fault(
             name: "node-pause-\(seconds)s", guarantee: "G4, G6",
-            about: "SIGSTOP of all processes of a node, SIGCONT after \(seconds) s", lasts: .seconds(seconds)
+            about: "SIGSTOP of all processes of a node, SIGCONT after \(seconds) s", lasts: .seconds(seconds),
+            gapLimit: lossLimit
         ) { scene in
             let namespace = scene.lab.network.namespace(scene.node)
             let pids = namespace.pids

@@ -7,8 +7,10 @@ extension Fault {
             kill("tarn-proxy", "-", hitsClients: true), kill("tarn-manager", "G5"), kill("tarn-watchdog", "G5"),
             kill("etcd", "G5"), leaderKill, shardKill("primary", true, "G3"), shardKill("replica", false, "G3"),
         ] + [
-            stop("tarn-proxy", "-", hitsClients: true), stop("tarn-manager", "G5"), stop("tarn-watchdog", "G5"),
-            stop("etcd", "G5"), shardStop("primary", true), shardStop("replica", false),
+            stop("tarn-proxy", "-", unnoticed, hitsClients: true),
+            // A manager that says nothing for so long is a node that says nothing: it is fenced and replaced.
+            stop("tarn-manager", "G4, G6", lossLimit), stop("tarn-watchdog", "-", unnoticed),
+            stop("etcd", "G5", unnoticed, isUnnoticed: true), shardStop("primary", true), shardStop("replica", false),
         ]
 
     /// Long enough for every limit after which a silent process counts as hung.
@@ -43,11 +45,14 @@ extension Fault {
         return Injury(what: "the leader's manager \(pids) of node \(leader) killed")
     }
 
-    private static func stop(_ program: String, _ guarantee: String, hitsClients: Bool = false) -> Fault {
+    private static func stop(
+        _ program: String, _ guarantee: String, _ gapLimit: Duration, hitsClients: Bool = false,
+        isUnnoticed: Bool = false
+    ) -> Fault {
         Fault(
             name: "\(short(program))-stop", guarantee: guarantee,
             about: "SIGSTOP of one node's \(short(program)), SIGCONT after \(hanging.components.seconds) s",
-            lasts: hanging, gapLimit: unnoticed, isUnnoticed: !hitsClients
+            lasts: hanging, gapLimit: gapLimit, isUnnoticed: isUnnoticed
         ) { scene in
             let pids = try running(program, scene.node, scene)
             try signal(SIGSTOP, to: pids)

@@ -18,6 +18,8 @@ struct Fault: Sendable {
     var forksOnce = true
     /// How long the cluster may take to be whole again before the run counts as failed.
     var recovery = Duration.seconds(60)
+    /// Of how many nodes a cluster has to survive it.
+    var leastNodes = 3
     /// A command of `tarn` without which this release can't do it.
     var needs: [String] = []
     let inject: @Sendable (FaultScene) throws -> Injury
@@ -75,8 +77,22 @@ extension Fault {
         }
     }
 
-    /// Whether this release can do it.
+    /// All of them for the documents, as Markdown.
+    static var list: String {
+        let head = ["fault", "what is done", "promise", "gap of other nodes' clients"]
+        let rows = all.map { fault in
+            [
+                "`\(fault.name)`", fault.about, fault.guarantee,
+                fault.gapLimit.map { "≤ \($0.milliseconds) ms" + (fault.isUnnoticed ? ", no error" : "") } ?? "-",
+            ]
+        }
+        return ([head, head.map { _ in "---" }] + rows).map { "| " + $0.joined(separator: " | ") + " |" }
+            .joined(separator: "\n")
+    }
+
+    /// Whether this release can do it, and this cluster should survive it.
     func isThere(_ lab: FaultLab) throws -> Bool {
+        guard lab.nodeCount >= leastNodes else { return false }
         guard let name = needs.last else { return true }
         // A subcommand that is not there answers `--help` with its parent's.
         let help = try lab.client.command(needs.dropLast() + ["--help"]).run().output

@@ -8,6 +8,7 @@ struct FaultsVerb {
     private let network: NodeNetwork
     private let isApproved: Bool
     private let packageFile: String?
+    private let isListing: Bool
 
     init(_ arguments: Arguments) throws {
         workspace = try Workspace.find()
@@ -17,6 +18,7 @@ struct FaultsVerb {
         network = NodeNetwork(network: arguments.value("network") ?? NodeNetwork.standard)
         isApproved = arguments.has("yes")
         packageFile = arguments.value("package")
+        isListing = arguments.has("list")
         let names = arguments.value("databases")?.split(separator: ",").map(String.init)
         kinds = DatabaseKind.all.filter { names?.contains($0.name) ?? true }
         let unknown = (names ?? []).filter { name in !DatabaseKind.all.contains { $0.name == name } }
@@ -29,6 +31,7 @@ struct FaultsVerb {
     }
 
     func run() throws {
+        if isListing { return Console.out(Fault.list) }
         if let problem = NetworkNamespace.problem { throw Failure(.environment, problem) }
         let release = Release(workspace: workspace)
         let package = try packageFile ?? release.make(isApproved: isApproved)
@@ -51,17 +54,25 @@ struct FaultsVerb {
                         continue
                     }
                     serial += 1
-                    let result = try FaultRun(lab: lab, fault: fault, number: number, serial: serial).run()
+                    let result: FaultRun.Result
+                    do {
+                        result = try FaultRun(lab: lab, fault: fault, number: number, serial: serial).run()
+                    } catch let failure as Failure where failure.code != .interrupted {
+                        failures.append("\(fault.name) \(number + 1): \(failure.message)")
+                        Console.step("\(fault.name) \(number + 1): \(failure.message)")
+                        break
+                    }
                     for outcome in result.outcomes { table.add(outcome) }
                     try tell(result, fault, number, serial, lab)
                     if let failure = result.failure {
-                        failures.append("\(fault.name): \(failure)")
+                        failures.append("\(fault.name) \(number + 1): \(failure)")
                         break
                     }
                 }
             }
         }
-        for failure in failures { Console.error("not whole again: \(failure)") }
+        for failure in failures { Console.error("failed: \(failure)") }
+        if !failures.isEmpty { throw TestsFailed() }
     }
 
     private var directory: String { workspace.build + "/faults/cluster" }
