@@ -8,7 +8,7 @@ extension Fault {
         Fault(
             name: "pair-cut", guarantee: "G5, G6",
             about: "no packet passes between two nodes; the third sees both; healed after 8 s", lasts: .seconds(8),
-            gapLimit: lossLimit
+            gapLimit: lossLimit, hitsNode: true
         ) { scene in
             let other = scene.others[0]
             try scene.lab.network.cut(scene.node, from: [other], .both)
@@ -18,7 +18,7 @@ extension Fault {
         },
         Fault(
             name: "unplugged", guarantee: "G4", about: "a node's cable is out, for peers and clients; back after 8 s",
-            lasts: .seconds(8), gapLimit: lossLimit
+            lasts: .seconds(8), gapLimit: lossLimit, hitsNode: true
         ) { scene in
             try scene.lab.network.setLink(scene.node, isUp: false)
             return Injury(what: "node \(scene.node) is unplugged", nodes: [scene.node]) {
@@ -30,7 +30,7 @@ extension Fault {
     private static func cut(_ name: String, _ direction: NodeNetwork.Direction, _ about: String) -> Fault {
         Fault(
             name: name, guarantee: "G4, G6", about: about + "; healed after 8 s", lasts: .seconds(8),
-            gapLimit: lossLimit
+            gapLimit: lossLimit, hitsNode: true
         ) { scene in
             try scene.lab.network.cut(scene.node, from: scene.others, direction)
             return Injury(what: "\(name) of node \(scene.node)", nodes: [scene.node]) {

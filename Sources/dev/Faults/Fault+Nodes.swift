@@ -6,7 +6,7 @@ extension Fault {
         Fault(
             name: "node-off", guarantee: "G4",
             about: "power-off: the node's cable and all its processes at once, back after 8 s", lasts: .seconds(8),
-            gapLimit: lossLimit
+            gapLimit: lossLimit, hitsNode: true
         ) { scene in
             try powerOff([scene.node], scene)
             return Injury(what: "node \(scene.node) is off", nodes: [scene.node]) { try powerOn([scene.node], scene) }
@@ -14,14 +14,14 @@ extension Fault {
         Fault(
             name: "node-crash", guarantee: "G4",
             about: "kill -9 of all processes of a node at once, its kernel closes the connections; back after 8 s",
-            lasts: .seconds(8), gapLimit: lossLimit
+            lasts: .seconds(8), gapLimit: lossLimit, hitsNode: true
         ) { scene in
             try NodeNetwork.end { scene.lab.network.namespace(scene.node).pids }
             return Injury(what: "node \(scene.node) crashed", nodes: [scene.node]) { try scene.lab.cluster.start(scene.node) }
         },
         Fault(
             name: "two-off", guarantee: "G4", about: "power-off of two nodes of five at the same time, back after 8 s",
-            lasts: .seconds(8), gapLimit: lossLimit, recovery: .seconds(90), leastNodes: 5
+            lasts: .seconds(8), gapLimit: lossLimit, hitsNode: true, recovery: .seconds(90), leastNodes: 5
         ) { scene in
             let nodes = [scene.node, scene.others[scene.run % scene.others.count]]
             try powerOff(nodes, scene)
@@ -63,7 +63,7 @@ extension Fault {
         Fault(
             name: "node-pause-\(seconds)s", guarantee: "G4, G6",
             about: "SIGSTOP of all processes of a node, SIGCONT after \(seconds) s", lasts: .seconds(seconds),
-            gapLimit: lossLimit
+            gapLimit: lossLimit, hitsNode: true
         ) { scene in
             let namespace = scene.lab.network.namespace(scene.node)
             let pids = namespace.pids

@@ -9,7 +9,7 @@ extension Fault {
         ] + [
             stop("tarn-proxy", "-", unnoticed, hitsClients: true),
             // A manager that says nothing for so long is a node that says nothing: it is fenced and replaced.
-            stop("tarn-manager", "G4, G6", lossLimit), stop("tarn-watchdog", "-", unnoticed),
+            stop("tarn-manager", "G4, G6", lossLimit, hitsClients: true), stop("tarn-watchdog", "-", unnoticed),
             stop("etcd", "G5", unnoticed, isUnnoticed: true), shardStop("primary", true), shardStop("replica", false),
         ]
 
@@ -52,7 +52,7 @@ extension Fault {
         Fault(
             name: "\(short(program))-stop", guarantee: guarantee,
             about: "SIGSTOP of one node's \(short(program)), SIGCONT after \(hanging.components.seconds) s",
-            lasts: hanging, gapLimit: gapLimit, isUnnoticed: isUnnoticed
+            lasts: hanging, gapLimit: gapLimit, isUnnoticed: isUnnoticed, hitsNode: program == "tarn-manager"
         ) { scene in
             let pids = try running(program, scene.node, scene)
             try signal(SIGSTOP, to: pids)

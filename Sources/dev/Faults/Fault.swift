@@ -14,6 +14,8 @@ struct Fault: Sendable {
     var gapLimit: Duration?
     /// Whether clients are promised to notice nothing: no error, nothing lost.
     var isUnnoticed = false
+    /// Whether it hits a node with all that is on it, so that it matters where primaries are.
+    var hitsNode = false
     /// Whether each shard fails over once at most while it lasts.
     var forksOnce = true
     /// How long the cluster may take to be whole again before the run counts as failed.
@@ -30,8 +32,20 @@ struct FaultScene {
     let lab: FaultLab
     /// Counts the runs of one fault: which node or shard is hit follows from it.
     let run: Int
+    /// The node that is hit.
+    let node: Int
 
-    var node: Int { 1 + run % lab.nodeCount }
+    /// - Parameter seeksPrimary: Hits a node that has a primary, of one database after the other, as long as there are
+    ///   any: the loss of a node without is no test.
+    init(lab: FaultLab, run: Int, seeksPrimary: Bool) throws {
+        self.lab = lab
+        self.run = run
+        let database = lab.databases[run % lab.databases.count].uid
+        let primaries = try seeksPrimary ? lab.shards().filter { $0.isPrimary && $0.database == database } : []
+        node = primaries.isEmpty
+            ? 1 + run % lab.nodeCount : primaries[run / lab.databases.count % primaries.count].node
+    }
+
     var others: [Int] { lab.nodes.filter { $0 != node } }
 
     /// One shard of every database that has such a one.

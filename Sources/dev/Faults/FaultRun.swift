@@ -31,6 +31,8 @@ struct FaultRun {
         var what: String
         /// Why the cluster is not whole, when it is not.
         var failure: String?
+        /// Whether the promised gap was exceeded.
+        var isSlow = false
         /// All that was seen, when something was wrong.
         var histories: [String: History]
     }
@@ -44,8 +46,10 @@ struct FaultRun {
         defer { for load in loads { load.stop() } }
         for load in loads { try load.waitForSuccesses(20, limit: .seconds(15)) }
 
+        let scene = try FaultScene(lab: lab, run: number, seeksPrimary: fault.hitsNode)
+        let before = try fault.hitsNode ? lab.shards().filter(\.isPrimary) : []
         let struck = ContinuousClock.now
-        let injury = try fault.inject(FaultScene(lab: lab, run: number))
+        let injury = try fault.inject(scene)
         let failure: String?
         do {
             try Interruption.sleep(fault.lasts)
@@ -62,9 +66,14 @@ struct FaultRun {
         var result = Result(outcomes: [], what: injury.what, failure: failure, histories: [:])
         for load in loads {
             let history = try load.history()
-            let outcome = outcome(
+            var outcome = outcome(
                 of: load, history, injury, span, wholeAfter: failure == nil ? whole - struck : nil)
+            let isElsewhere = !before.contains { shard in
+                shard.database == load.database.uid && injury.nodes.contains(shard.node)
+            }
+            if fault.hitsNode, isElsewhere { outcome.fault += ", primaries elsewhere" }
             result.outcomes.append(outcome)
+            result.isSlow = result.isSlow || fault.gapLimit.map { $0.nanoseconds < outcome.gap ?? 0 } ?? false
             if !outcome.report.isConsistent || !outcome.report.lost.isEmpty {
                 result.histories[load.database.kind.name] = history
             }

@@ -91,6 +91,7 @@ struct FaultsVerb {
             let gap = [outcome.gap, outcome.hitGap].map { $0.map { "\($0 / 1_000_000)" } ?? "-" }.joined(separator: "/")
             let errors = outcome.errors.values.reduce(0, +)
             var text = "\(outcome.kind.name) gap \(gap) ms, \(errors) errors, \(outcome.report.lost.count) lost"
+            if outcome.fault != fault.name { text += ", primaries elsewhere" }
             if !outcome.report.isConsistent { text += ", INCONSISTENT" }
             return text
         }
@@ -98,7 +99,7 @@ struct FaultsVerb {
         Console.step("\(fault.name) \(number + 1): \(result.what); \(whole)")
         for part in parts { Console.error("             \(part)") }
         let isOdd = result.outcomes.contains { !$0.report.isConsistent || !$0.report.lost.isEmpty }
-        guard isOdd || result.failure != nil else { return }
+        guard isOdd || result.isSlow || result.failure != nil else { return }
         try FaultStory(result: result, fault: fault.name, serial: serial).write(to: stories, lab)
         Console.error("             kept in \(stories)/\(fault.name)-\(serial).txt")
     }
