@@ -15,11 +15,15 @@ package struct ClusterState: Sendable, Equatable {
     package private(set) var tokens: [String: JoinTokenRecord] = [:]
     /// By node: who holds it for lost.
     package private(set) var suspicions: [NodeID: Set<NodeID>] = [:]
+    /// How the store was made anew, if it ever was.
+    package private(set) var recovery: RecoveryRecord?
     /// Store key to the revision that last wrote it, for conditions on single records.
     package private(set) var revisions: [String: Int64] = [:]
     /// The newest revision that went in.
     package private(set) var revision: Int64 = 0
     package private(set) var usage = UsageIndex()
+    /// From this node's disk, since the store can't be read: good to go on with, but what it doesn't know may exist.
+    package var isProvisional = false
 
     package init() {}
 
@@ -41,6 +45,7 @@ package struct ClusterState: Sendable, Equatable {
         case .user(let record): users[record.id] = record
         case .token(let record): tokens[record.id] = record
         case .suspicion(let node, let voter): suspicions[node, default: []].insert(voter)
+        case .recovery(let record): recovery = record
         case .removed(let removed):
             revisions[key] = nil
             remove(removed)
@@ -65,6 +70,7 @@ package struct ClusterState: Sendable, Equatable {
         case .action(let id): set(id, nil)
         case .user(let id): users[id] = nil
         case .token(let id): tokens[id] = nil
+        case .recovery: recovery = nil
         case .suspicion(let node, let voter):
             suspicions[node]?.remove(voter)
             if suspicions[node]?.isEmpty == true { suspicions[node] = nil }
@@ -89,6 +95,21 @@ extension ClusterState {
     /// leader that plans several steps ahead of its watch.
     package mutating func apply(_ plan: Plan, revision: Int64) {
         for change in plan.changes { apply(change, key: change.key.path, revision: revision) }
+    }
+
+    /// Every record that outlives its writer, in a fixed order: all but the leader's claim and votes.
+    package var lastingRecords: [StateChange] {
+        var records: [StateChange] = []
+        if let cluster { records.append(.cluster(cluster)) }
+        if let head { records.append(.head(head)) }
+        if let authority { records.append(.authority(authority)) }
+        if let recovery { records.append(.recovery(recovery)) }
+        records += sortedNodes.map { .node($0) }
+        records += databases.values.sorted { $0.id < $1.id }.map { .database($0) }
+        records += actions.values.sorted { $0.id.description < $1.id.description }.map { .action($0) }
+        records += users.values.sorted { $0.id < $1.id }.map { .user($0) }
+        records += tokens.values.sorted { $0.id < $1.id }.map { .token($0) }
+        return records
     }
 
     /// Nodes in order of their ids.

@@ -35,6 +35,10 @@ extension Planner {
         for voter in (state.suspicions[node] ?? []).sorted() {
             plan.changes.append(.removed(.suspicion(node, by: voter)))
         }
+        if var recovery = state.recovery, recovery.lost.contains(node) {
+            recovery.lost.removeAll { $0 == node }
+            plan.changes.append(.recovery(recovery))
+        }
         return plan
     }
 

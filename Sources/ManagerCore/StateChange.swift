@@ -12,6 +12,7 @@ package enum StateChange: Sendable, Equatable {
     case user(UserRecord)
     case token(JoinTokenRecord)
     case suspicion(NodeID, by: NodeID)
+    case recovery(RecoveryRecord)
     case removed(StoreKey)
 
     /// The key that the change writes or deletes.
@@ -26,6 +27,7 @@ package enum StateChange: Sendable, Equatable {
         case .action(let record): .action(record.id)
         case .user(let record): .user(record.id)
         case .token(let record): .token(record.id)
+        case .recovery: .recovery
         case .suspicion(let node, let voter): .suspicion(node, by: voter)
         case .removed(let key): key
         }

@@ -12,6 +12,8 @@ package enum StoreKey: Hashable, Sendable {
     case token(String)
     /// A vote: the second node has heard nothing of the first one for longer than its serving lease can last.
     case suspicion(NodeID, by: NodeID)
+    /// Only in a cluster whose store was made anew from a snapshot.
+    case recovery
 
     /// All keys of a cluster start with this.
     package static let prefix = "/tarn/"
@@ -27,6 +29,7 @@ package enum StoreKey: Hashable, Sendable {
         case .action(let id): Self.prefix + "actions/\(id)"
         case .user(let id): Self.prefix + "users/\(id)"
         case .token(let id): Self.prefix + "tokens/\(id)"
+        case .recovery: Self.prefix + "recovery"
         case .suspicion(let node, let voter): Self.prefix + "suspicions/\(node)/\(voter)"
         }
     }
@@ -51,6 +54,7 @@ package enum StoreKey: Hashable, Sendable {
         case "head": self = .head
         case "authority": self = .authority
         case "leader": self = .leader
+        case "recovery": self = .recovery
         default: return nil
         }
     }

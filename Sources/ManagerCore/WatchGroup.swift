@@ -33,7 +33,11 @@ package struct WatchGroup: Hashable, Sendable {
 }
 
 extension ClusterState {
-    package func group(of node: NodeID) -> WatchGroup { WatchGroup(of: node, nodes: nodes.keys) }
+    /// Without the nodes that a recovery of the store declared to be lost, or the survivors would wait for them.
+    package func group(of node: NodeID) -> WatchGroup {
+        let lost = Set(recovery?.lost ?? [])
+        return WatchGroup(of: node, nodes: nodes.keys.filter { $0 == node || !lost.contains($0) })
+    }
 
     /// Nodes that `node` watches, in order.
     package func watched(by node: NodeID) -> [NodeID] {

@@ -10,11 +10,27 @@ package struct NodeIdentity: Codable, Sendable, Equatable {
     /// Addresses of the nodes that keep the store, as last seen.
     package var voterAddresses: [String]
 
-    package init(node: NodeID, clusterName: String, address: String, voterAddresses: [String]) {
+    /// The store that these voters keep; the data that this node has of another one is not to be used.
+    package var store: StoreIdentity
+
+    package init(
+        node: NodeID, clusterName: String, address: String, voterAddresses: [String], store: StoreIdentity = .first
+    ) {
+        self.store = store
         self.node = node
         self.clusterName = clusterName
         self.address = address
         self.voterAddresses = voterAddresses
+    }
+
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        node = try container.decode(NodeID.self, forKey: .node)
+        clusterName = try container.decode(String.self, forKey: .clusterName)
+        address = try container.decode(String.self, forKey: .address)
+        voterAddresses = try container.decode([String].self, forKey: .voterAddresses)
+        // Files of releases that knew no recovery don't have it.
+        store = try container.decodeIfPresent(StoreIdentity.self, forKey: .store) ?? .first
     }
 
     /// Nil when the node is in no cluster.

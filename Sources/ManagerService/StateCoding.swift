@@ -20,6 +20,7 @@ package enum StateCoding {
         case .action: return .action(try decode(entry.value))
         case .user: return .user(try decode(entry.value))
         case .token: return .token(try decode(entry.value))
+        case .recovery: return .recovery(try decode(entry.value))
         // The key says it all.
         case .suspicion(let node, let voter): return .suspicion(node, by: voter)
         }
@@ -37,6 +38,7 @@ package enum StateCoding {
         case .user(let record): try put(.user(record.id), record)
         case .token(let record): try put(.token(record.id), record)
         case .suspicion(let node, let voter): try put(.suspicion(node, by: voter), true)
+        case .recovery(let record): try put(.recovery, record)
         case .removed(let key): .delete(key: key.path)
         }
     }
