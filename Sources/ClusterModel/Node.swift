@@ -14,6 +14,8 @@ package struct NodeRecord: Hashable, Codable, Sendable {
         /// Told to start a member that copies the log and has no vote yet.
         case learner
         case voter
+        /// Its member is beyond repair: it is to be removed, then the node can become a learner again.
+        case broken
     }
 
     package var id: NodeID

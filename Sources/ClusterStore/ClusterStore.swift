@@ -140,4 +140,7 @@ package protocol ClusterStore: Sendable {
     func promote(member id: UInt64) async throws(StoreError)
 
     func remove(member id: UInt64) async throws(StoreError)
+
+    /// The member is reached by its peers at this address from now on.
+    func update(member id: UInt64, peerURL: String) async throws(StoreError)
 }

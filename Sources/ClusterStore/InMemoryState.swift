@@ -123,6 +123,10 @@ extension InMemoryState {
         members[index].isLearner = false
     }
 
+    mutating func update(member id: UInt64, peerURL: String) {
+        for index in members.indices where members[index].id == id { members[index].peerURLs = [peerURL] }
+    }
+
     mutating func remove(member id: UInt64) {
         members.removeAll { $0.id == id }
     }

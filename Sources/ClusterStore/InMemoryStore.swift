@@ -169,6 +169,10 @@ extension InMemoryStore {
     package func remove(member id: UInt64) async throws(StoreError) {
         try step { $0.state.remove(member: id) }
     }
+
+    package func update(member id: UInt64, peerURL: String) async throws(StoreError) {
+        try step { $0.state.update(member: id, peerURL: peerURL) }
+    }
 }
 
 extension StoreChange {

@@ -34,11 +34,14 @@ package struct EtcdServer: Hashable, Sendable {
     /// Every member this one is to know at its first start, itself included.
     package var initialCluster: [Peer]
     package var state: State
+    /// Members of stores with different tokens don't talk to each other, even when they find each other.
+    package var token: String
 
     package init(
         name: String, address: String, dataDirectory: String, pkiDirectory: String, initialCluster: [Peer],
-        state: State
+        state: State, token: String = "tarn"
     ) {
+        self.token = token
         self.name = name
         self.address = address
         self.dataDirectory = dataDirectory
@@ -59,7 +62,7 @@ package struct EtcdServer: Hashable, Sendable {
             "--listen-client-urls=\(Self.clientURL(address: address))",
             "--advertise-client-urls=\(Self.clientURL(address: address))",
             "--initial-cluster=\(cluster)", "--initial-cluster-state=\(state.rawValue)",
-            "--initial-cluster-token=tarn",
+            "--initial-cluster-token=\(token)",
         ] + security + Self.tuning
     }
 

@@ -43,6 +43,12 @@ extension EtcdStore {
         }
     }
 
+    /// Naming the same address again does nothing.
+    package func update(member id: UInt64, peerURL: String) async throws(StoreError) {
+        let request = MemberRequest(ID: GatewayID(id), peerURLs: [peerURL])
+        let _: Nothing = try await call("/cluster/member/update", request).body
+    }
+
     /// What one member says of itself, without asking the others.
     /// - Throws: `unavailable` when it doesn't answer in a second.
     package func status(of endpoint: HTTPEndpoint) async throws(StoreError) -> EtcdMemberStatus {

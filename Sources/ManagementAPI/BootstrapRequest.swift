@@ -1,4 +1,4 @@
-/// The body of `POST /v1/bootstrap/create_cluster` and `join_cluster`. Keys that we don't know are ignored, as
+/// The body of `POST /v1/bootstrap/create_cluster`, `join_cluster` and `recover_cluster`. Keys that we don't know are ignored, as
 /// clients of the reference system send many.
 package struct BootstrapRequest: Codable, Sendable, Hashable {
     package struct Cluster: Codable, Sendable, Hashable {
@@ -50,8 +50,19 @@ package struct BootstrapRequest: Codable, Sendable, Hashable {
         }
     }
 
+    /// For `recover_cluster`.
+    package struct Recovery: Codable, Sendable, Hashable {
+        /// The cluster's name, as proof that somebody has read what would be lost; nil: only say what would be done.
+        package var confirm: String?
+
+        package init(confirm: String?) {
+            self.confirm = confirm
+        }
+    }
+
     package var action: String?
     package var cluster: Cluster?
+    package var recovery: Recovery?
     /// The administrator to make, or the token to join with.
     package var credentials: Credentials?
     package var node: Node?
@@ -61,6 +72,12 @@ package struct BootstrapRequest: Codable, Sendable, Hashable {
         self.cluster = cluster
         self.credentials = credentials
         self.node = node
+    }
+
+    package static func recover(confirm: String?) -> BootstrapRequest {
+        var request = BootstrapRequest(action: "recover_cluster", cluster: nil)
+        request.recovery = Recovery(confirm: confirm)
+        return request
     }
 
     package static func create(name: String, email: String, password: String) -> BootstrapRequest {

@@ -17,15 +17,17 @@ struct BootstrapRoutes: Sendable {
 
     private func start(_ request: Request, _ context: ManagementContext) async throws -> Response {
         let action = context.parameters.get("action") ?? ""
-        guard ["create_cluster", "join_cluster"].contains(action) else {
+        guard ["create_cluster", "join_cluster", "recover_cluster"].contains(action) else {
             throw PlanError(
-                code: "not_supported", status: action == "recover_cluster" ? 501 : 404,
-                message: "There is no bootstrap action '\(action)': create_cluster and join_cluster exist.")
+                code: "not_supported", status: 404,
+                message: "There is no bootstrap action '\(action)': create_cluster, join_cluster and recover_cluster "
+                    + "exist.")
         }
         try await requireLocalCaller(request)
         let body = try await request.json(BootstrapRequest.self)
         switch action {
         case "create_cluster": try await backend.createCluster(body)
+        case "recover_cluster": return try .json(try await backend.recoverCluster(body))
         default: try await backend.joinCluster(body)
         }
         return try .json(await backend.bootstrapStatus())

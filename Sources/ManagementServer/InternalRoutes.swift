@@ -40,6 +40,7 @@ struct InternalRoutes: Sendable {
             let (database, epoch) = try databaseAndEpoch(request)
             return try .json(await backend.fence(of: database, epoch: epoch))
         }
+        StoreRoutes(backend: backend).add(to: router)
         router.post(RouterPath(InternalPath.settings)) { request, context -> Response in
             try context.requireNode()
             return try .json(try await backend.changeSettingsAsLeader(try await request.json()))

@@ -22,6 +22,18 @@ package protocol ManagementBackend: Sendable {
     /// Starts joining one, in the same way.
     func joinCluster(_ request: BootstrapRequest) async throws(PlanError)
 
+    /// Says what a recovery of the lost cluster store would do and, when the request confirms it, begins it.
+    func recoverCluster(_ request: BootstrapRequest) async throws(PlanError) -> RecoveryPlanObject
+
+    /// What this node knows of the cluster store; nil while it is in no cluster.
+    func storeReport() async -> StoreReportObject?
+
+    /// This node's copy of the configuration, as text; nil when it has none.
+    func snapshotText() async -> [UInt8]?
+
+    /// A peer knows a newer store.
+    func hear(_ news: StoreNewsObject) async
+
     /// What a caller has to show to bootstrap this node: only who can read the file on the node knows it.
     func bootstrapSecret() async -> String
 

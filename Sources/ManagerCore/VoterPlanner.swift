@@ -12,6 +12,10 @@ package enum VoterStep: Sendable, Equatable {
     /// Record the node as a voter.
     case recordVoter(NodeID)
     case removeMember(UInt64)
+    /// Record that nothing of a broken member is left, so that the node may keep a copy again.
+    case recordClient(NodeID)
+    /// Tell the store a member's new address.
+    case moveMember(UInt64, peerURL: String)
 }
 
 /// Decides which nodes keep the cluster configuration store.
@@ -42,7 +46,8 @@ package enum VoterPlanner {
             nodes.compactMap { node in member(of: node, in: members).map { (node.id, $0) } },
             uniquingKeysWith: { first, _ in first })
         if let step = removal(nodes: nodes, members: members, memberOf: memberOf) { return step }
-        let wanted = choose(nodes: nodes, memberOf: memberOf)
+        if let step = repair(nodes: nodes, memberOf: memberOf) { return step }
+        let wanted = choose(nodes: nodes, memberOf: memberOf).filter { $0.storeRole != .broken }
         // A learner under way comes first: the store takes only one.
         for node in wanted.filter({ memberOf[$0.id]?.isLearner == true }) + wanted {
             if let step = step(for: node, member: memberOf[node.id]) { return step }
@@ -71,8 +76,23 @@ package enum VoterPlanner {
         return dead.flatMap { memberOf[$0.id] }.map { .removeMember($0.id) }
     }
 
+    /// Broken members go while another voter is there; then their nodes are as any other. Addresses follow the nodes.
+    private static func repair(nodes: [NodeRecord], memberOf: [NodeID: StoreMember]) -> VoterStep? {
+        for node in nodes where node.storeRole == .broken {
+            guard let member = memberOf[node.id] else { return .recordClient(node.id) }
+            let hasOther = memberOf.values.contains { !$0.isLearner && $0.id != member.id }
+            if hasOther { return .removeMember(member.id) }
+        }
+        for node in nodes {
+            guard let member = memberOf[node.id], member.peerURLs != [peerURL(of: node)] else { continue }
+            return .moveMember(member.id, peerURL: peerURL(of: node))
+        }
+        return nil
+    }
+
+    /// By address; by name when the node has another address by now.
     private static func member(of node: NodeRecord, in members: [StoreMember]) -> StoreMember? {
-        members.first { $0.peerURLs.contains(peerURL(of: node)) }
+        members.first { $0.peerURLs.contains(peerURL(of: node)) } ?? members.first { $0.name == memberName(of: node.id) }
     }
 
     /// Voters stay, learners go on, then active nodes: first those in racks that have fewest, then by number.

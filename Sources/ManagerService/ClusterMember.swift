@@ -16,13 +16,14 @@ package struct ClusterMember: Sendable {
     private let logger: Logger
 
     package init(
-        node: NodeID, store: any ClusterStore, now: @escaping @Sendable () -> WallTime, logger: Logger
+        node: NodeID, store: any ClusterStore, seed: ClusterState? = nil, now: @escaping @Sendable () -> WallTime,
+        logger: Logger
     ) {
         self.node = node
         self.store = store
         self.now = now
         self.logger = logger
-        follower = StateFollower(store: store, logger: logger)
+        follower = StateFollower(store: store, seed: seed, logger: logger)
         leadership = Leadership(node: node, store: store, logger: logger)
         editor = ClusterEditor(store: store, follower: follower, leadership: leadership)
     }

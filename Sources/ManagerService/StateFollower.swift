@@ -24,8 +24,15 @@ package actor StateFollower {
     /// Between two watches: one that ends at once must not become a loop that burns a core.
     private static let pause = Duration.milliseconds(100)
 
-    package init(store: any ClusterStore, logger: Logger) {
+    /// What this node knew before it was started, for as long as the store can't be read.
+    private let seed: ClusterState?
+    /// Raising it makes a node that starts without a store wait longer before it serves again; lowering it makes one
+    /// that starts with a slow store begin with what it knew before.
+    private static let seedPatience = Duration.seconds(3)
+
+    package init(store: any ClusterStore, seed: ClusterState? = nil, logger: Logger) {
         self.store = store
+        self.seed = seed
         self.logger = logger
     }
 
@@ -51,6 +58,11 @@ package actor StateFollower {
 
     /// Follows until cancelled.
     package func run() async {
+        let sower = Task {
+            try? await Task.sleep(for: Self.seedPatience)
+            if !Task.isCancelled { self.sow() }
+        }
+        defer { sower.cancel() }
         while !Task.isCancelled {
             do {
                 if needsSnapshot { try await takeSnapshot() }
@@ -102,6 +114,13 @@ package actor StateFollower {
 
     /// Keys that we removed ahead of the watch: an older write that it still brings must not revive them.
     private var removedByUs: [String: Int64] = [:]
+
+    private func sow() {
+        guard state == nil, var seed else { return }
+        logger.warning("the cluster store can't be read, going on with what was known before")
+        seed.isProvisional = true
+        publish(seed)
+    }
 
     private func takeSnapshot() async throws {
         let snapshot = try await store.snapshot(prefix: StoreKey.prefix)

@@ -65,6 +65,10 @@ package struct VoterKeeper: Sendable {
             try await record(.voter, for: node)
         case .removeMember(let member):
             try await store.remove(member: member)
+        case .recordClient(let node):
+            try await record(.client, for: node)
+        case .moveMember(let member, let peerURL):
+            try await store.update(member: member, peerURL: peerURL)
         }
     }
 

@@ -46,6 +46,13 @@ extension NodePaths {
 extension NodePaths {
     package var data: String { "\(base)/var/lib/tarn" }
     package var store: String { "\(data)/etcd" }
+    /// The data of a store that was made by a recovery lies beside that of the lost one.
+    /// - Parameter name: Of the store; `0` is the one that the cluster was created with.
+    package func store(named name: String) -> String { name == "0" ? store : "\(store)-\(name)" }
+    /// Copies of the configuration, from which a lost store can be made anew.
+    package var snapshots: String { "\(data)/snapshots" }
+    /// What a store is being made from; there only while that goes on.
+    package var recovery: String { "\(data)/recovery.snapshot" }
     package var shards: String { "\(data)/shards" }
     package var flash: String { "\(data)/flash" }
     /// Written last when the node becomes a member of a cluster.
@@ -71,6 +78,8 @@ extension NodePaths {
     package var watchdogLock: String { "\(run)/watchdog.lock" }
     /// The watchdog's table of processes, for its successor.
     package var watchdogState: String { "\(run)/watchdog.state" }
+    /// Name of the store whose member runs.
+    package var storeMark: String { "\(run)/etcd.store" }
     package var proxySocket: String { "\(run)/proxy.sock" }
     /// Who can read it may bootstrap the node.
     package var bootstrapSecret: String { "\(run)/bootstrap.secret" }

@@ -53,6 +53,7 @@ package actor NodeAgent {
     var nodes: [NodeID: NodeRecord] = [:]
     private var hasConfiguration = false
     private var hasCleanedUp = false
+    private var mayCleanUp = false
 
     /// Woken when a job's state changed, for ``progress(of:epoch:within:)``.
     private var progressWaits = WaitList<DatabaseID>()
@@ -104,7 +105,10 @@ package actor NodeAgent {
 
     /// The newest whole configuration. Call it for every change, in order; what does not concern this node costs a
     /// comparison of epochs. A database with an older epoch than the one known is left as it is.
-    package func adopt(databases: [DatabaseID: DatabaseConfiguration], nodes: [NodeID: NodeRecord]) {
+    /// - Parameter isProvisional: It may be older than the cluster's: nothing is removed because of it.
+    package func adopt(
+        databases: [DatabaseID: DatabaseConfiguration], nodes: [NodeID: NodeRecord], isProvisional: Bool = false
+    ) {
         let haveNodesMoved = self.nodes.mapValues(\.reachability) != nodes.mapValues(\.reachability)
         self.nodes = nodes
         for (id, database) in databases {
@@ -120,6 +124,7 @@ package actor NodeAgent {
         for id in epochs.keys where databases[id] == nil { epochs[id] = nil }
         if haveNodesMoved && hasConfiguration { for id in jobs.keys { poke(id) } }
         hasConfiguration = true
+        mayCleanUp = !isProvisional
         cleanUpOnce()
     }
 
@@ -435,7 +440,7 @@ extension NodeAgent {
 
     /// Removes processes and directories of shards that the first whole configuration does not know.
     private func cleanUpOnce() {
-        guard hasConfiguration, !hasCleanedUp, let processes = watchdog.processes else { return }
+        guard mayCleanUp, !hasCleanedUp, let processes = watchdog.processes else { return }
         hasCleanedUp = true
         var found = Set(processes.keys.compactMap(ShardProcess.shard(ofProcess:)))
         found.formUnion(HostFile.names(in: paths.shards).compactMap { Int($0).map { ShardID($0) } })

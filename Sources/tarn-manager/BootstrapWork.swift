@@ -6,6 +6,8 @@ struct BootstrapWork: Sendable {
         case creating, joining
         /// Taking up a membership from before a restart.
         case resuming
+        /// Making the cluster store anew from a copy of the configuration.
+        case recovering
     }
 
     var kind: Kind
@@ -17,6 +19,7 @@ struct BootstrapWork: Sendable {
         case .creating: "creating_cluster"
         case .joining: "joining_cluster"
         case .resuming: "initiated"
+        case .recovering: "recovering_cluster"
         }
     }
 }

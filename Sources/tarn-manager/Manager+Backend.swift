@@ -166,7 +166,11 @@ extension Manager {
             try? await Task.sleep(for: .milliseconds(50))
         }
         logger.warning("no leader to forward to", metadata: ["error": "\(last)"])
-        throw .noLeader
+        let store = membership.store
+        let answer = await bounded(until: .now + .seconds(1)) {
+            (try? await store.snapshot(prefix: StoreKey.head.path)) != nil
+        }
+        throw answer == true ? .noLeader : .noQuorum
     }
 
     func admit(_ request: JoinRequestObject, exporter: [UInt8]) async throws(PlanError) -> JoinAnswerObject {
@@ -227,6 +231,14 @@ extension Manager {
 extension PlanError {
     static var noCluster: PlanError {
         PlanError(code: "no_cluster", status: 503, message: "This node is not in a cluster yet; see GET /v1/bootstrap.")
+    }
+
+    static var noQuorum: PlanError {
+        PlanError(
+            code: "no_quorum", status: 503,
+            message: "The configuration store has no majority: the cluster can be looked at and databases go on serving, "
+                + "but nothing can be changed. Start the nodes that are down; if they are lost for good, run "
+                + "'tarn cluster recover' on a node that is up.")
     }
 
     static var noLeader: PlanError {

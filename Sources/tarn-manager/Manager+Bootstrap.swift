@@ -110,7 +110,7 @@ extension Manager {
         try seed.keys.save(directory: paths.pki)
         let identity = NodeIdentity(
             node: NodeID(1), clusterName: name, address: ownAddress, voterAddresses: [ownAddress])
-        try await startStore(node: identity.node, initialCluster: [identity.node: ownAddress], isNew: true)
+        try await startStore(node: identity.node, initialCluster: [identity.node: ownAddress], isNew: true, of: .first)
         let (store, client) = try openStore(identity, keys: seed.keys)
         try await seed.commit(to: store)
         await client.shutdown()

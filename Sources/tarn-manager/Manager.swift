@@ -26,7 +26,7 @@ actor Manager: Service {
         case member(Membership, since: BootstrapWork?)
 
         var isResuming: Bool {
-            if case .working(let work) = self { work.kind == .resuming } else { false }
+            if case .working(let work) = self { [.resuming, .recovering].contains(work.kind) } else { false }
         }
     }
 
@@ -100,8 +100,9 @@ actor Manager: Service {
         let work = BootstrapWork(kind: .resuming, startedAt: now())
         while !Task.isCancelled {
             do {
-                if let identity = try NodeIdentity.load(path: paths.identity) {
+                if let known = try NodeIdentity.load(path: paths.identity) {
                     let keys = try NodeKeys.load(directory: paths.pki)
+                    let identity = try await finishRecovery(known, keys: keys)
                     try await becomeMember(identity, keys: keys, work: nil)
                 } else {
                     try await clearUnfinishedAttempt()

@@ -3,6 +3,7 @@ import ClusterStore
 import EtcdStore
 import FoundationEssentials
 import HTTPTransport
+import HostControl
 import ManagementAPI
 import ManagerCore
 import ManagerService
@@ -31,7 +32,9 @@ extension Manager {
         let agent = NodeAgent(
             node: identity.node, address: ownAddress, prefix: paths.prefix, watchdog: watchdog, proxy: proxy,
             group: group, logger: logger)
-        let member = ClusterMember(node: identity.node, store: store, now: now, logger: logger)
+        let kept = shelf.newest()
+        let seed = kept?.header.store == identity.store ? try? kept?.state() : nil
+        let member = ClusterMember(node: identity.node, store: store, seed: seed, now: now, logger: logger)
         let peers = Peers(client: client)
         let membership = Membership(
             identity: identity, member: member, peers: peers, store: store, agent: agent,
@@ -53,7 +56,9 @@ extension Manager {
 
     private func run(_ membership: Membership) async {
         await withDiscardingTaskGroup { group in
-            group.addTask { await self.startStoreAgain(membership.identity) }
+            group.addTask { await self.keepStore(of: membership) }
+            group.addTask { await self.keepSnapshots(of: membership) }
+            group.addTask { await self.repairStore(of: membership) }
             group.addTask { await membership.agent.run() }
             group.addTask { await membership.liveness.run() }
             group.addTask {
@@ -77,7 +82,8 @@ extension Manager {
 
     /// Everything on this node that follows from the cluster's state.
     private func adopt(_ state: ClusterState, _ membership: Membership) async {
-        await membership.agent.adopt(databases: state.databases, nodes: state.nodes)
+        await membership.agent.adopt(
+            databases: state.databases, nodes: state.nodes, isProvisional: state.isProvisional)
         await followStoreMembership(state, membership)
     }
 
@@ -88,7 +94,10 @@ extension Manager {
         let own = endpoints.first { $0.host == ownAddress }
         membership.store.setEndpoints(endpoints, preferring: own)
         do {
-            if var known = try NodeIdentity.load(path: paths.identity), known.voterAddresses != voters {
+            // Once a newer store is known, what the old one says of its voters counts no more.
+            if var known = try NodeIdentity.load(path: paths.identity), known.store == membership.identity.store,
+                known.voterAddresses != voters
+            {
                 known.voterAddresses = voters
                 try known.save(path: paths.identity)
             }
@@ -103,7 +112,8 @@ extension Manager {
         guard try await !isStoreRunning() else { return }
         var initial: [NodeID: String] = [membership.identity.node: ownAddress]
         for node in state.nodes.values where node.storeRole == .voter { initial[node.id] = node.address }
-        try await startStore(node: membership.identity.node, initialCluster: initial, isNew: false)
+        try await startStore(
+            node: membership.identity.node, initialCluster: initial, isNew: false, of: membership.identity.store)
     }
 
     func probe(
@@ -136,13 +146,14 @@ extension Manager {
     }
 
     /// Until it is done: after a restart of the machine the watchdog may be later than we are.
-    private func startStoreAgain(_ identity: NodeIdentity) async {
-        guard identity.voterAddresses.contains(ownAddress) else { return }
+    func startStoreAgain(_ identity: NodeIdentity) async {
         while !Task.isCancelled {
             do {
+                try await stopStore(unlessOf: identity.store)
+                guard identity.voterAddresses.contains(ownAddress) else { return }
                 // With data there, etcd reads its membership from it; the initial cluster is only a formality.
                 return try await startStore(
-                    node: identity.node, initialCluster: [identity.node: ownAddress], isNew: false)
+                    node: identity.node, initialCluster: [identity.node: ownAddress], isNew: false, of: identity.store)
             } catch {
                 logger.warning("could not start the store, trying again", metadata: ["error": "\(error)"])
                 try? await Task.sleep(for: .seconds(1))
@@ -151,15 +162,30 @@ extension Manager {
     }
 
     /// Idempotent: a member that runs already is left as it is.
-    func startStore(node: NodeID, initialCluster: [NodeID: String], isNew: Bool) async throws {
+    func startStore(
+        node: NodeID, initialCluster: [NodeID: String], isNew: Bool, of store: StoreIdentity
+    ) async throws {
+        try await stopStore(unlessOf: store)
         guard try await !isStoreRunning() else { return }
         let peers = initialCluster.sorted { $0.key < $1.key }.map {
             EtcdServer.Peer(name: VoterPlanner.memberName(of: $0.key), url: EtcdServer.peerURL(address: $0.value))
         }
+        let directory = paths.store(named: store.description)
+        try HostFile.makeDirectory(directory, mode: 0o700)
+        try HostFile.write(store.description.utf8, to: paths.storeMark, mode: 0o644, isDurable: false)
         let server = EtcdServer(
-            name: VoterPlanner.memberName(of: node), address: ownAddress, dataDirectory: paths.store,
-            pkiDirectory: paths.pki, initialCluster: peers, state: isNew ? .new : .existing)
+            name: VoterPlanner.memberName(of: node), address: ownAddress, dataDirectory: directory,
+            pkiDirectory: paths.pki, initialCluster: peers, state: isNew ? .new : .existing,
+            token: store == .first ? "tarn" : "tarn-\(store.generation)-\(store.id)")
         _ = try await watchdog.start(server.specification(executable: paths.program("etcd")))
+    }
+
+    /// A member of another store than the one that this node belongs to is stopped; its data stays where it is.
+    private func stopStore(unlessOf store: StoreIdentity) async throws {
+        let running = try await watchdog.list().contains { $0.name == EtcdServer.processName && $0.state != .ended }
+        guard running, (HostFile.text(paths.storeMark) ?? "0") != store.description else { return }
+        logger.notice("stopping the member of an older store", metadata: ["store": "\(store)"])
+        try await watchdog.stop(EtcdServer.processName)
     }
 
     private func isStoreRunning() async throws -> Bool {

@@ -49,6 +49,18 @@ final class FakeBackend: ManagementBackend {
 
     func state() async -> ClusterState? { isMember ? await member.follower.current : nil }
     func ownNode() async -> NodeID? { isMember ? NodeID(1) : nil }
+    func recoverCluster(_ request: BootstrapRequest) async throws(PlanError) -> RecoveryPlanObject {
+        world.withLock { $0.bootstraps.append(request) }
+        return RecoveryPlanObject(
+            cluster: "cluster.local", node: NodeID(1), nodes: [], snapshotNode: NodeID(1), snapshotRevision: 7,
+            snapshotTime: ServerFixture.start.description, snapshotAgeSeconds: 3, databases: 0, findings: [],
+            hasBegun: request.recovery?.confirm != nil)
+    }
+
+    func storeReport() async -> StoreReportObject? { nil }
+    func snapshotText() async -> [UInt8]? { nil }
+    func hear(_ news: StoreNewsObject) async {}
+
     func bootstrapSecret() async -> String { "open sesame" }
 
     func bootstrapStatus() async -> BootstrapObject {
