@@ -6,10 +6,18 @@ package struct BootstrapRequest: Codable, Sendable, Hashable {
         package var name: String?
         /// Addresses of nodes of the cluster to join.
         package var nodes: [String]?
+        /// The lost node whose place the joiner takes.
+        package var replacedNode: Int?
 
-        package init(name: String? = nil, nodes: [String]? = nil) {
+        private enum CodingKeys: String, CodingKey {
+            case name, nodes
+            case replacedNode = "replace_node"
+        }
+
+        package init(name: String? = nil, nodes: [String]? = nil, replacedNode: Int? = nil) {
             self.name = name
             self.nodes = nodes
+            self.replacedNode = replacedNode
         }
     }
 
@@ -86,8 +94,11 @@ package struct BootstrapRequest: Codable, Sendable, Hashable {
             credentials: Credentials(username: email, password: password))
     }
 
-    package static func join(addresses: [String], token: String) -> BootstrapRequest {
+    package static func join(
+        addresses: [String], token: String, replacing node: Int? = nil
+    ) -> BootstrapRequest {
         BootstrapRequest(
-            action: "join_cluster", cluster: Cluster(nodes: addresses), credentials: Credentials(token: token))
+            action: "join_cluster", cluster: Cluster(nodes: addresses, replacedNode: node),
+            credentials: Credentials(token: token))
     }
 }

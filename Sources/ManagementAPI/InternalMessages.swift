@@ -50,10 +50,14 @@ package struct JoinRequestObject: Codable, Sendable {
     package var certificateRequest: String
     package var candidate: NodeCandidateObject
     package var time: WallTime
+    /// The lost node whose place it wants.
+    package var replaces: NodeID?
 
     package init(
-        tokenID: String, proof: String, certificateRequest: String, candidate: NodeCandidateObject, time: WallTime
+        tokenID: String, proof: String, certificateRequest: String, candidate: NodeCandidateObject, time: WallTime,
+        replaces: NodeID? = nil
     ) {
+        self.replaces = replaces
         self.tokenID = tokenID
         self.proof = proof
         self.certificateRequest = certificateRequest
@@ -68,10 +72,14 @@ package struct JoinAnswerObject: Codable, Sendable {
     package var certificate: String
     package var authority: String
     package var voterAddresses: [String]
+    /// The store that these voters keep; nil: the first.
+    package var store: StoreIdentity?
 
     package init(
-        node: NodeID, clusterName: String, certificate: String, authority: String, voterAddresses: [String]
+        node: NodeID, clusterName: String, certificate: String, authority: String, voterAddresses: [String],
+        store: StoreIdentity? = nil
     ) {
+        self.store = store
         self.node = node
         self.clusterName = clusterName
         self.certificate = certificate
@@ -95,8 +103,10 @@ package struct AdmissionObject: Codable, Sendable {
     package var candidate: NodeCandidateObject
     /// The joiner's clock.
     package var time: WallTime
+    package var replaces: NodeID?
 
-    package init(tokenID: String, candidate: NodeCandidateObject, time: WallTime) {
+    package init(tokenID: String, candidate: NodeCandidateObject, time: WallTime, replaces: NodeID? = nil) {
+        self.replaces = replaces
         self.tokenID = tokenID
         self.candidate = candidate
         self.time = time

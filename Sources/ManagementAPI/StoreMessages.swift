@@ -6,6 +6,8 @@ extension InternalPath {
     package static let store = "/internal/v1/store"
     /// The node's copy of the configuration, as text.
     package static let snapshot = "/internal/v1/store/snapshot"
+    /// A node that has another address now.
+    package static let address = "/internal/v1/address"
 }
 
 /// What a node says of the cluster store.
@@ -41,6 +43,20 @@ package struct SnapshotObject: Codable, Sendable, Hashable {
         self.revision = revision
         self.epoch = epoch
         self.takenAt = takenAt
+    }
+}
+
+/// A node comes back with another address; its certificate shows that it is that node.
+package struct MoveObject: Codable, Sendable, Hashable {
+    package var node: NodeID
+    package var address: String
+    /// For a certificate with the new address, PEM.
+    package var certificateRequest: String
+
+    package init(node: NodeID, address: String, certificateRequest: String) {
+        self.node = node
+        self.address = address
+        self.certificateRequest = certificateRequest
     }
 }
 

@@ -31,9 +31,9 @@ package struct Bootstrapper: Sendable {
     /// From a new certificate in use to the same in its file.
     private static let trustLimit = Duration.seconds(3)
 
-    private let node: LocalNode
-    private let group: any EventLoopGroup
-    private let limit: Duration
+    let node: LocalNode
+    let group: any EventLoopGroup
+    let limit: Duration
 
     package init(node: LocalNode, group: any EventLoopGroup, limit: Duration) {
         self.node = node
@@ -80,7 +80,7 @@ package struct Bootstrapper: Sendable {
     }
 
     /// The secret is written by the manager when it is ready to be asked.
-    private func waitForManager() async throws(ClientFailure) -> String {
+    func waitForManager() async throws(ClientFailure) -> String {
         var polling = Polling(limit: Self.managerLimit)
         while true {
             if let secret = node.bootstrapSecret, !secret.isEmpty, (try? await state(secret)) != nil { return secret }
@@ -136,7 +136,7 @@ package struct Bootstrapper: Sendable {
 
     /// One call, under the trust that is right at this moment: the node gets its certificate in the middle of a
     /// bootstrap, and for an instant shows one that is in no file yet. An untrusted server has been sent nothing.
-    private func call(
+    func call(
         _ method: String, _ path: String, secret: String, body: (some Encodable & Sendable)?
     ) async throws(ClientFailure) -> JSONValue {
         var polling = Polling(limit: Self.trustLimit)

@@ -39,7 +39,11 @@ final class Authenticator: Sendable {
         else { return .anybody }
         // A certificate outlives the membership of the node that it was signed for.
         guard let state = await backend.state() else { return .node }
-        return state.nodes[NodeID(number)] == nil ? .anybody : .node
+        guard let record = state.nodes[NodeID(number)] else { return .anybody }
+        // A machine that was replaced has a certificate of that name, too, but not the key.
+        let isReplaced =
+            !record.publicKeyDigest.isEmpty && peer.publicKeyDigest.map { $0 != record.publicKeyDigest } ?? false
+        return isReplaced ? .anybody : .node
     }
 
     private func user(_ header: String) async throws -> Caller {

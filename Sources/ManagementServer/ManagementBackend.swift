@@ -34,6 +34,9 @@ package protocol ManagementBackend: Sendable {
     /// A peer knows a newer store.
     func hear(_ news: StoreNewsObject) async
 
+    /// A node, shown by its key, has another address from now on; gives it a certificate with that.
+    func moveNode(_ move: MoveObject) async throws(PlanError) -> JoinAnswerObject
+
     /// What a caller has to show to bootstrap this node: only who can read the file on the node knows it.
     func bootstrapSecret() async -> String
 

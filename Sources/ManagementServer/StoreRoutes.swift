@@ -24,6 +24,14 @@ struct StoreRoutes: Sendable {
             await backend.hear(try await request.json())
             return try .json(JSONValue.object([:]))
         }
+        router.post(RouterPath(InternalPath.address)) { request, context -> Response in
+            try context.requireNode()
+            let move: MoveObject = try await request.json()
+            guard try await context.connection()?.peer.commonName == "node\(move.node)" else {
+                throw PlanError("access_denied", status: 403, "Only node \(move.node) itself may change its address.")
+            }
+            return try .json(try await backend.moveNode(move))
+        }
     }
 
     private static let noCopy = PlanError("no_cluster", status: 503, "This node has no copy of a cluster.")

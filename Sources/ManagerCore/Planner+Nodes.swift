@@ -12,13 +12,19 @@ extension Planner {
     /// - Throws: `token_unknown`, `token_revoked`, `token_expired`, `token_used_up` (403), `time_not_sync`,
     ///   `address_in_use` and `already_joined` (409).
     package static func admitNode(
-        _ candidate: NodeCandidate, tokenID: String, in state: ClusterState, now: WallTime
+        _ candidate: NodeCandidate, tokenID: String, replacing replaced: NodeID? = nil, in state: ClusterState,
+        now: WallTime
     ) throws(PlanError) -> Plan {
         var head = try head(of: state)
         var token = try token(tokenID, in: state)
         try refuseUnusable(token, now: now)
         try refuseClock(candidate, now: now)
-        if let known = try alreadyAdmitted(candidate, in: state) { return Plan(changes: [], node: known) }
+        if let known = try alreadyAdmitted(candidate, except: replaced, in: state) {
+            return Plan(changes: [], node: known)
+        }
+        if let replaced, let known = try alreadyReplaced(replaced, by: candidate, in: state) {
+            return Plan(changes: [], node: known)
+        }
         if let uses = token.usesLeft {
             guard uses > 0 else {
                 throw PlanError(
@@ -29,7 +35,10 @@ extension Planner {
             token.usesLeft = uses - 1
         }
         _ = head.raiseEpoch()
-        let node = candidate.record(id: head.takeNode(), storeRole: .client, joinedAt: now)
+        let node =
+            if let replaced { try replacement(of: replaced, by: candidate, in: state, now: now) } else {
+                candidate.record(id: head.takeNode(), storeRole: .client, joinedAt: now)
+            }
         return Plan(changes: [.head(head), .node(node), .token(token)], node: node)
     }
 
@@ -66,9 +75,9 @@ extension Planner {
     }
 
     private static func alreadyAdmitted(
-        _ candidate: NodeCandidate, in state: ClusterState
+        _ candidate: NodeCandidate, except replaced: NodeID?, in state: ClusterState
     ) throws(PlanError) -> NodeRecord? {
-        for node in state.sortedNodes {
+        for node in state.sortedNodes where node.id != replaced {
             let isSameKey = node.publicKeyDigest == candidate.publicKeyDigest && !candidate.publicKeyDigest.isEmpty
             let isSameAddress = node.address == candidate.address
             if isSameKey && isSameAddress { return node }

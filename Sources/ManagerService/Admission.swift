@@ -50,7 +50,8 @@ package struct Admission: Sendable {
                 addresses: [node.address], days: Self.certificateDays)
             return JoinAnswerObject(
                 node: node.id, clusterName: cluster.name, certificate: certificate,
-                authority: authority.certificatePEM, voterAddresses: state.voterAddresses)
+                authority: authority.certificatePEM, voterAddresses: state.voterAddresses,
+                store: state.recovery?.store)
         } catch {
             throw PlanError(code: "invalid_certificate", status: 400, message: "The signing request is bad: \(error)")
         }

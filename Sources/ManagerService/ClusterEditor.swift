@@ -79,7 +79,10 @@ package actor ClusterEditor {
     private func commit(_ plan: Plan, on state: ClusterState, term: LeaderTerm?) async throws(EditError) -> Int64? {
         do {
             var conditions: [StoreCondition] = [
-                .modifiedRevision(key: StoreKey.head.path, equals: state.headRevision)
+                .modifiedRevision(key: StoreKey.head.path, equals: state.headRevision),
+                // Of another store than the one that this state is from: revisions begin anew with each.
+                .modifiedRevision(
+                    key: StoreKey.recovery.path, equals: state.revisions[StoreKey.recovery.path] ?? 0),
             ]
             if let term {
                 conditions.append(.modifiedRevision(key: StoreKey.leader.path, equals: term.keyRevision))

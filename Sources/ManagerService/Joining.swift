@@ -1,4 +1,4 @@
-import ClusterModel
+package import ClusterModel
 import FoundationEssentials
 import HTTPTransport
 import HostControl
@@ -28,7 +28,8 @@ package struct JoinHandshake: Sendable {
     }
 
     package func run(
-        with address: String, candidate: NodeCandidateObject, now: WallTime, group: any EventLoopGroup
+        with address: String, candidate: NodeCandidateObject, replacing replaced: NodeID? = nil, now: WallTime,
+        group: any EventLoopGroup
     ) async throws -> (answer: JoinAnswerObject, keys: NodeKeys) {
         let privateKey = try key()
         let request = try Certificates.makeRequest(commonName: "joining", privateKeyPEM: privateKey)
@@ -47,7 +48,7 @@ package struct JoinHandshake: Sendable {
             let message = JoinProof.message(exporter: exporter, request: request)
             let body = JoinRequestObject(
                 tokenID: tokenID, proof: Hex.encode(Crypto.hmacSHA256(key: proofKey, message: message)),
-                certificateRequest: request, candidate: joiner, time: now)
+                certificateRequest: request, candidate: joiner, time: now, replaces: replaced)
             return HTTPClientRequest(
                 method: "POST", path: InternalPath.join, headers: [("content-type", "application/json")],
                 body: Array(try JSONEncoder().encode(body)))

@@ -177,7 +177,8 @@ extension Manager {
         await waitUntilResumed()
         guard let membership, let state = await state() else { throw .noCluster }
         try Admission(state: state).verify(request, exporter: exporter)
-        let admission = AdmissionObject(tokenID: request.tokenID, candidate: request.candidate, time: request.time)
+        let admission = AdmissionObject(
+            tokenID: request.tokenID, candidate: request.candidate, time: request.time, replaces: request.replaces)
         let node = try await admitPatiently(admission, membership)
         guard let newest = await self.state() else { throw .noCluster }
         return try Admission(state: newest).certificate(for: node, request: request.certificateRequest)
@@ -217,9 +218,11 @@ extension Manager {
 
     func admitAsLeader(_ admission: AdmissionObject) async throws(PlanError) -> NodeRecord {
         let time = now()
+        if let replaced = admission.replaces { try await refuseAlive(replaced) }
         let candidate = NodeCandidate(admission.candidate, clock: admission.time)
         let (plan, _) = try await edit { state throws(PlanError) in
-            try Planner.admitNode(candidate, tokenID: admission.tokenID, in: state, now: time)
+            try Planner.admitNode(
+                candidate, tokenID: admission.tokenID, replacing: admission.replaces, in: state, now: time)
         }
         guard let node = plan?.node else {
             throw PlanError(code: "internal_error", status: 500, message: "The admission has no node.")

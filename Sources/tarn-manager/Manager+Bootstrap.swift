@@ -49,8 +49,9 @@ extension Manager {
         } catch {
             throw PlanError(code: error.code.rawValue, status: 400, message: error.message)
         }
+        let replaced = request.cluster?.replacedNode.map { NodeID($0) }
         begin(.joining) { manager, work in
-            try await manager.join(address, token: token, work: work)
+            try await manager.join(address, token: token, replacing: replaced, work: work)
         }
     }
 
@@ -118,14 +119,16 @@ extension Manager {
         try await becomeMember(identity, keys: seed.keys, work: work)
     }
 
-    private func join(_ address: String, token: JoinToken, work: BootstrapWork) async throws {
+    private func join(
+        _ address: String, token: JoinToken, replacing replaced: NodeID?, work: BootstrapWork
+    ) async throws {
         let handshake = JoinHandshake(token: token, pkiDirectory: paths.pki)
         let (answer, keys) = try await handshake.run(
-            with: address, candidate: candidate(), now: now(), group: group)
+            with: address, candidate: candidate(), replacing: replaced, now: now(), group: group)
         try keys.save(directory: paths.pki)
         let identity = NodeIdentity(
             node: answer.node, clusterName: answer.clusterName, address: ownAddress,
-            voterAddresses: answer.voterAddresses)
+            voterAddresses: answer.voterAddresses, store: answer.store ?? .first)
         try identity.save(path: paths.identity)
         try await becomeMember(identity, keys: keys, work: work)
     }

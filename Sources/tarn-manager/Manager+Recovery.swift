@@ -109,7 +109,12 @@ extension Manager {
         return identity
     }
 
+    /// The record of the recovery gets another revision in each store, so that nobody takes one for the other: a peer
+    /// that hasn't heard of the new one reaches it at an address of the old one.
     private func fill(_ store: EtcdStore, from snapshot: ClusterSnapshot) async throws {
+        for number in 0..<snapshot.header.store.generation {
+            _ = try await store.commit([.put(key: "/tarn-recovery/\(number)", value: [])], if: [])
+        }
         let result = try await store.commit(
             snapshot.writes, if: [.modifiedRevision(key: StoreKey.head.path, equals: 0)])
         guard result == .conflict else { return }

@@ -36,8 +36,11 @@ extension Manager {
             return true
         }
         do {
-            // The proof that the others have the majority.
-            _ = try await membership.store.snapshot(prefix: StoreKey.head.path)
+            // The proof that the others have the majority, and that it is our store that they keep.
+            let entries = try await membership.store.snapshot(prefix: StoreKey.recovery.path).entries
+            let recovery = try entries.first.flatMap { try StateCoding.decode($0) }
+            let store: StoreIdentity = if case .recovery(let record)? = recovery { record.store } else { .first }
+            guard store == membership.identity.store else { return false }
             try await watchdog.stop(EtcdServer.processName)
             let directory = paths.store(named: membership.identity.store.description)
             let aside = "\(directory).broken-\(now().milliseconds / 1000)"

@@ -102,8 +102,9 @@ actor Manager: Service {
             do {
                 if let known = try NodeIdentity.load(path: paths.identity) {
                     let keys = try NodeKeys.load(directory: paths.pki)
-                    let identity = try await finishRecovery(known, keys: keys)
-                    try await becomeMember(identity, keys: keys, work: nil)
+                    let recovered = try await finishRecovery(known, keys: keys)
+                    let (identity, newKeys) = try await followAddress(recovered, keys: keys)
+                    try await becomeMember(identity, keys: newKeys, work: nil)
                 } else {
                     try await clearUnfinishedAttempt()
                     phase = .idle

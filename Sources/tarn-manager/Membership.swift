@@ -21,6 +21,8 @@ struct Membership: Sendable {
     let agent: NodeAgent
     let liveness: Liveness
     let failover: FailoverKeeper
+    /// SHA-256 of this node's public key, as its record has it.
+    let keyDigest: String
 }
 
 extension Manager {
@@ -38,7 +40,8 @@ extension Manager {
         let peers = Peers(client: client)
         let membership = Membership(
             identity: identity, member: member, peers: peers, store: store, agent: agent,
-            liveness: liveness(of: member, peers, agent), failover: failover(of: member, peers, agent))
+            liveness: liveness(of: member, peers, agent), failover: failover(of: member, peers, agent),
+            keyDigest: try Certificates.publicKeyDigest(ofPEM: keys.identity.certificateChainPEM))
         phase = .member(membership, since: work)
         logger.info(
             "member of a cluster", metadata: ["node": "\(identity.node)", "cluster": "\(identity.clusterName)"])
@@ -82,6 +85,7 @@ extension Manager {
 
     /// Everything on this node that follows from the cluster's state.
     private func adopt(_ state: ClusterState, _ membership: Membership) async {
+        guard await !endIfReplaced(state, membership) else { return }
         await membership.agent.adopt(
             databases: state.databases, nodes: state.nodes, isProvisional: state.isProvisional)
         await followStoreMembership(state, membership)

@@ -7,8 +7,10 @@ import NIOPosix
 
 struct ClusterCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "cluster", abstract: "Makes, joins and shows a cluster.",
-        subcommands: [ClusterCreateCommand.self, ClusterJoinCommand.self, ClusterShowCommand.self])
+        commandName: "cluster", abstract: "Makes, joins, shows and recovers a cluster.",
+        subcommands: [
+            ClusterCreateCommand.self, ClusterJoinCommand.self, ClusterShowCommand.self, ClusterRecoverCommand.self,
+        ])
 }
 
 struct ClusterCreateCommand: AsyncParsableCommand {
@@ -114,6 +116,9 @@ struct ClusterJoinCommand: AsyncParsableCommand {
     @Argument(help: "Address of any node of the cluster.")
     var address: String
 
+    @Option(help: "Number of a lost node whose place, shards and part in the store this one takes.")
+    var replace: Int?
+
     @Option(help: "Join token, from `tarn token create`.")
     var token: String?
 
@@ -144,7 +149,7 @@ struct ClusterJoinCommand: AsyncParsableCommand {
             // Of the token only the part that is no secret names the attempt.
             let id = text.split(separator: ".").dropFirst().first ?? ""
             try await LocalBootstrap(node: node, timeout: timeout).run(
-                .join(addresses: [address], token: text), attempt: "join \(id)"
+                .join(addresses: [address], token: text, replacing: replace), attempt: "join \(id)"
             ) { report($0, node) }
         }
     }

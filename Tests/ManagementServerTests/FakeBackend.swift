@@ -61,6 +61,8 @@ final class FakeBackend: ManagementBackend {
     func snapshotText() async -> [UInt8]? { nil }
     func hear(_ news: StoreNewsObject) async {}
 
+    func moveNode(_ move: MoveObject) async throws(PlanError) -> JoinAnswerObject { throw .init("no", "not here") }
+
     func bootstrapSecret() async -> String { "open sesame" }
 
     func bootstrapStatus() async -> BootstrapObject {

@@ -42,6 +42,9 @@ private struct Membership {
             for index in members.indices where members[index].id == id { members[index].isLearner = false }
         case .recordVoter(let node): set(.voter, node)
         case .removeMember(let id): members.removeAll { $0.id == id }
+        case .recordClient(let node): set(.client, node)
+        case .moveMember(let id, let peerURL):
+            for index in members.indices where members[index].id == id { members[index].peerURLs = [peerURL] }
         }
     }
 
@@ -123,6 +126,43 @@ struct VoterPlannerTests {
         _ = membership.settle()
         membership.nodes.removeAll { $0.id == NodeID(2) }
         #expect(membership.step == .removeMember(2))
+    }
+
+    @Test func aBrokenMemberIsRemovedAndAddedAnew() {
+        var membership = Membership(nodes: 3)
+        _ = membership.settle()
+        membership.nodes[1].storeRole = .broken
+        #expect(
+            membership.settle() == [
+                .removeMember(2), .recordClient(NodeID(2)),
+                .addLearner(NodeID(2), peerURL: "https://127.0.0.12:9380"), .startLearner(NodeID(2)),
+                .promote(4, NodeID(2)), .recordVoter(NodeID(2)),
+            ])
+        #expect(Set(membership.voters) == ["node1", "node2", "node3"])
+    }
+
+    @Test func theOnlyVoterIsNeverRemoved() {
+        var membership = Membership(nodes: 1)
+        membership.nodes[0].storeRole = .broken
+        #expect(membership.step == nil)
+    }
+
+    @Test func aMemberFollowsItsNodeToAnotherAddress() {
+        var membership = Membership(nodes: 3)
+        _ = membership.settle()
+        membership.nodes[2].address = "127.0.0.99"
+        #expect(membership.settle() == [.moveMember(3, peerURL: "https://127.0.0.99:9380")])
+    }
+
+    /// Another machine took the node's place: its predecessor's member has the name, but nothing of it is left.
+    @Test func theMemberOfAReplacedNodeIsNotMoved() {
+        var membership = Membership(nodes: 3)
+        _ = membership.settle()
+        membership.nodes[2].address = "127.0.0.99"
+        membership.nodes[2].storeRole = .broken
+        #expect(membership.step == .removeMember(3))
+        _ = membership.settle()
+        #expect(Set(membership.voters) == ["node1", "node2", "node3"])
     }
 
     @Test func aStrangeListOfNodesRemovesNobody() {
