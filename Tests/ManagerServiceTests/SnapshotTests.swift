@@ -87,23 +87,32 @@ struct SnapshotTests {
 
     @Test func aMemberThatEndsByItselfAgainAndAgainIsBroken() {
         var failures = StoreFailures()
-        let start = ContinuousClock.now
-        #expect(!failures.note(restarts: 0, status: nil, at: start))
-        for count in 1...3 {
-            #expect(!failures.note(restarts: UInt32(count), status: 1, at: start + .seconds(count)))
+        func failuresNote(_ restarts: Int, _ status: Int32?, _ moment: ContinuousClock.Instant) -> Bool {
+            failures.note(restarts: UInt32(restarts), status: status, at: moment)
         }
-        #expect(failures.note(restarts: 4, status: 2, at: start + .seconds(5)))
+        let start = ContinuousClock.now
+        #expect(!failuresNote(0, nil, start))
+        for count in 1...3 {
+            #expect(!failuresNote(count, 1, start + .seconds(count)))
+        }
+        #expect(failuresNote(4, 2, start + .seconds(5)))
     }
 
     @Test func aMemberThatWasKilledIsNot() {
         var failures = StoreFailures()
+        func failuresNote(_ restarts: Int, _ status: Int32?, _ moment: ContinuousClock.Instant) -> Bool {
+            failures.note(restarts: UInt32(restarts), status: status, at: moment)
+        }
         let start = ContinuousClock.now
         for count in 0...20 {
-            #expect(!failures.note(restarts: UInt32(count), status: nil, at: start + .seconds(count)))
+            #expect(!failuresNote(count, nil, start + .seconds(count)))
         }
         var slow = StoreFailures()
+        func slowNote(_ restarts: Int, _ status: Int32?, _ moment: ContinuousClock.Instant) -> Bool {
+            slow.note(restarts: UInt32(restarts), status: status, at: moment)
+        }
         for count in 0...20 {
-            #expect(!slow.note(restarts: UInt32(count), status: 1, at: start + .seconds(count * 40)))
+            #expect(!slowNote(count, 1, start + .seconds(count * 40)))
         }
     }
 

@@ -69,4 +69,7 @@ final class StallingStore: ClusterStore {
     }
     func promote(member id: UInt64) async throws(StoreError) { try await base.promote(member: id) }
     func remove(member id: UInt64) async throws(StoreError) { try await base.remove(member: id) }
+    func update(member id: UInt64, peerURL: String) async throws(StoreError) {
+        try await base.update(member: id, peerURL: peerURL)
+    }
 }
