@@ -33,29 +33,31 @@ package struct Upstream {
         case tracking
     }
 
-    /// Why sessions that want to add to it don't.
-    package struct Gate: OptionSet {
-        package let rawValue: UInt8
-        package init(rawValue: UInt8) { self.rawValue = rawValue }
-        /// More waits than ``blockLimit``.
-        package static let full = Gate(rawValue: 1)
-        /// Its shard is held.
-        package static let held = Gate(rawValue: 2)
-        /// Its shard was held for too long: what comes is answered with an error instead.
-        package static let refusing = Gate(rawValue: 4)
-        /// Sessions are parked.
-        package static let shut: Gate = [.full, .held]
-        /// Nothing is sent that wasn't begun.
-        package static let restrained: Gate = [.held, .refusing]
+    /// What its shard being held means for it.
+    package enum Hold: UInt8 {
+        case none
+        /// Sessions that want to add are parked, and nothing is sent that wasn't begun.
+        case waiting
+        /// Held for too long: what comes is answered with an error.
+        case refusing
     }
 
     package var descriptor: Int32 = -1
     package var state = State.idle
     package let role: Role
+    // Kept, not computed: a computed property of another module copies all of this with its references when asked.
+    /// Carries requests one behind the other that are repeated after a loss.
+    package let isShared: Bool
+    /// Belongs to one session for as long as that wants to be told something.
+    package let isAttached: Bool
+    /// Only listens: carries no request and answers none.
+    package let isListening: Bool
     /// Protocol and logical database of its connection.
     package var lane: Lane
     package var isDirty = false
-    package var gate: Gate = []
+    /// More waits than ``blockLimit``: sessions that want to add are parked.
+    package var isBlocked = false
+    package var hold = Hold.none
     package var isListedForTime = false
     /// A command of the transaction that is being answered was declined, so EXEC will be, too.
     package var hasDeclinedPart = false
@@ -115,20 +117,8 @@ package struct Upstream {
         self.shard = shard
         self.role = role
         self.lane = lane
+        isShared = role == .shared || role == .tracking
+        isAttached = role.rawValue >= Role.subscription.rawValue
+        isListening = role == .subscription || role == .monitor || role == .invalidation
     }
-
-    /// More waits than ``blockLimit``: sessions that want to add are parked.
-    package var isBlocked: Bool {
-        get { gate.contains(.full) }
-        set { if newValue { gate.insert(.full) } else { gate.remove(.full) } }
-    }
-
-    package var isRestrained: Bool { !gate.isDisjoint(with: .restrained) }
-
-    /// Carries requests one behind the other that are repeated after a loss.
-    package var isShared: Bool { role == .shared || role == .tracking }
-    /// Belongs to one session for as long as that wants to be told something.
-    package var isAttached: Bool { role.rawValue >= Role.subscription.rawValue }
-    /// Only listens: carries no request and answers none.
-    package var isListening: Bool { role == .subscription || role == .monitor || role == .invalidation }
 }

@@ -214,6 +214,8 @@ final class ControlServer {
             }
             operations[reply.operation] = nil
             if operation.isSuperseded, case .applied(let database, let epoch)? = operation.event {
+                // Told once more, by a new manager say: the later operation answers.
+                if catalog.entries[database]?.table.routes.epoch == epoch { continue }
                 send(.refused(database, epoch, message: "newer routes came before the held shards had answered"))
                 continue
             }

@@ -51,7 +51,7 @@ extension Worker {
         shard.pointee.heldSince = 0
         shard.pointee.isRefusing = false
         for upstream in upstreams(of: shard) where !upstream.pointee.isDead {
-            upstream.pointee.gate.subtract(.restrained)
+            upstream.pointee.hold = .none
             if !shard.pointee.isRetired { giveBackWithheld(upstream) }
         }
         wakeBlocked()
@@ -83,7 +83,7 @@ extension Worker {
     }
 
     private mutating func shut(_ upstream: UpstreamPointer) {
-        upstream.pointee.gate.insert(.held)
+        upstream.pointee.hold = .waiting
         let refused = upstream.pointee.refusals.take()
         upstream.pointee.withheld.append(refused.requests, refused.bytes)
         restrain(upstream)
@@ -106,7 +106,7 @@ extension Worker {
     @inline(never)
     mutating func restrain(_ upstream: UpstreamPointer) {
         let unsent = takeUnsent(upstream, upstream.pointee.unsentTail)
-        if upstream.pointee.gate.contains(.refusing) {
+        if upstream.pointee.hold == .refusing {
             for request in unsent.requests { fail(request, Self.heldText) }
         } else {
             upstream.pointee.withheld.append(unsent.requests, unsent.bytes)
@@ -115,7 +115,7 @@ extension Worker {
 
     /// After a loss: what comes again was asked before whatever is withheld.
     mutating func restrainLost(_ upstream: UpstreamPointer) {
-        if upstream.pointee.gate.contains(.refusing) { return restrain(upstream) }
+        if upstream.pointee.hold == .refusing { return restrain(upstream) }
         let unsent = takeUnsent(upstream, upstream.pointee.unsentTail)
         upstream.pointee.withheld.prepend(unsent.requests, unsent.bytes)
     }
@@ -206,8 +206,7 @@ extension Worker {
         }
         shard.pointee.isRefusing = true
         for upstream in upstreams(of: shard) where upstream.pointee.isShared && !upstream.pointee.isDead {
-            upstream.pointee.gate.remove(.held)
-            upstream.pointee.gate.insert(.refusing)
+            upstream.pointee.hold = .refusing
             for request in upstream.pointee.withheld.take().requests { fail(request, Self.heldText) }
         }
         wakeBlocked()

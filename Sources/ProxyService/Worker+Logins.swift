@@ -125,7 +125,7 @@ extension Worker {
         let details = details(session)
         // A shard that can't be reached now must not keep clients from connecting.
         guard database.pointee.version == nil, !details.hasAskedVersion, upstream.pointee.state != .waiting,
-            !upstream.pointee.isRestrained
+            upstream.pointee.hold == .none
         else {
             return false
         }

@@ -15,7 +15,7 @@ extension Worker {
 
     /// The connection is gone.
     ///
-    /// - Parameter repeatsParts: Whether reads that are parts of a ``Gather`` are repeated, too: nobody counts how often.
+    /// - Parameter repeatsParts: Whether reads that are parts of a ``Gather`` come again, too; nobody counts how often.
     mutating func lose(_ upstream: UpstreamPointer, repeatsParts: Bool = false) {
         if upstream.pointee.isDead { return }
         if upstream.pointee.isListening { return loseListener(upstream) }
@@ -39,7 +39,7 @@ extension Worker {
         for request in again.requests.reversed() { upstream.pointee.pending.prepend(request) }
         pool.append(&upstream.pointee.output, again.bytes + kept.bytes)
         if upstream.pointee.isRetired { return leave(upstream) }
-        if upstream.pointee.isRestrained { restrainLost(upstream) }
+        if upstream.pointee.hold != .none { restrainLost(upstream) }
         if upstream.pointee.output.isEmpty && (upstream.pointee.isShared || upstream.pointee.withheld.isEmpty) {
             if upstream.pointee.role == .lent, let owner = upstream.pointee.owner { detach(owner, from: upstream) }
             upstream.pointee.state = .idle

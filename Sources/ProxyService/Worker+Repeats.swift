@@ -112,7 +112,7 @@ extension Worker {
             for pending in refused.requests { fail(pending, words) }
             return
         }
-        if upstream.pointee.isRestrained || !upstream.pointee.withheld.isEmpty {  // It belongs in front of that.
+        if upstream.pointee.hold != .none || !upstream.pointee.withheld.isEmpty {  // It belongs in front of that.
             upstream.pointee.withheld.prepend(refused.requests, refused.bytes)
             return
         }

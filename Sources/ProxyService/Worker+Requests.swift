@@ -111,7 +111,7 @@ extension Worker {
             park(session, untilReplied: false)
             return true
         }
-        if !upstream.pointee.gate.isDisjoint(with: .shut) {
+        if upstream.pointee.isBlocked || upstream.pointee.hold == .waiting {
             parkBlocked(session)
             return true
         }

@@ -14,7 +14,7 @@ extension Worker {
         upstream.initialize(to: Upstream(shard: shard, role: role, lane: lane))
         shard.pointee.all.append(upstream)
         if shard.pointee.isHeld && upstream.pointee.isShared {
-            upstream.pointee.gate = shard.pointee.isRefusing ? .refusing : .held
+            upstream.pointee.hold = shard.pointee.isRefusing ? .refusing : .waiting
         }
         return upstream
     }
@@ -108,7 +108,7 @@ extension Worker {
         noteBulk()
         if upstream.pointee.state == .idle { connect(upstream) }
         guard upstream.pointee.state == .ready, upstream.pointee.tls == nil, !upstream.pointee.isBlocked,
-            !upstream.pointee.isLoggingIn, !upstream.pointee.isRestrained,
+            !upstream.pointee.isLoggingIn, upstream.pointee.hold == .none,
             restraints.leasedDatabases == 0 || !lacksLease(upstream)
         else {
             pool.append(&upstream.pointee.output, bytes, count)
@@ -138,7 +138,7 @@ extension Worker {
     }
 
     mutating func flush(_ upstream: UpstreamPointer) {
-        if upstream.pointee.isRestrained { restrain(upstream) }
+        if upstream.pointee.hold != .none { restrain(upstream) }
         if restraints.leasedDatabases > 0 && !restrainWrites(upstream) { return }
         if upstream.pointee.state != .ready {
             if upstream.pointee.state == .idle && !upstream.pointee.output.isEmpty {

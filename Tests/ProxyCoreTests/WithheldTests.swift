@@ -61,16 +61,6 @@ import Testing
         #expect(upstream.owesReply)
     }
 
-    @Test func theGateTellsItsReasonsApart() {
-        var (upstream, _) = makeUpstream([], unsent: 0)
-        upstream.isBlocked = true
-        upstream.gate.insert(.held)
-        upstream.isBlocked = false
-        #expect(!upstream.gate.isDisjoint(with: .shut) && upstream.isRestrained && !upstream.isBlocked)
-        upstream.gate = .refusing
-        #expect(upstream.gate.isDisjoint(with: .shut) && upstream.isRestrained)
-    }
-
     @Test func theLeaseWakesOnlyWhoSlept() {
         let lease = ServingLease()
         #expect(lease.hasLapsed(at: 1))
