@@ -35,7 +35,7 @@ import TestSupport
         #expect(outcome.errors == [])
         print(
             "30 switchovers, \(outcome.requests) requests: hold to applied median \(holds.sorted()[15]) worst "
-                + "\(holds.max()!) ms, hold to release median \(stalls.sorted()[15]) worst \(stalls.max()!) ms, longest "
+                + "\(holds.max()!) ms, to release median \(stalls.sorted()[15]) worst \(stalls.max()!) ms, longest "
                 + "pipeline of 16 \(outcome.worst) ms")
     }
 
@@ -76,6 +76,7 @@ import TestSupport
             Array("SET".utf8), Array("large".utf8), Array(repeating: 120, count: 1 << 20),
         ])
         try large.send(Array(request[..<700_000]))
+        try settled("half a request", { try statistics(fixture).receivedBytes }, is: { $0 >= 700_000 })
         try settled("BLPOP and WAIT", { try clients(pair.old, "blocked_clients") }, is: { $0 == 2 })
 
         try fixture.send(.update(pair.routes(epoch: 2, isHeld: true)))

@@ -37,7 +37,7 @@ import TestSupport
         for _ in 0..<100 {
             #expect(try reader.command(["MGET", "a", "b", "n", "l"]) == "*4\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n")
         }
-        try fixture.send(.lease(until: now() + 60_000))
+        try fixture.send(.lease(until: bootMilliseconds() + 60_000))
         let expected = [
             [":1\r\n", "$1\r\n1\r\n", ":3\r\n", "$1\r\n3\r\n"], ["+OK\r\n"],
             ["+OK\r\n", "+QUEUED\r\n", "*1\r\n:1\r\n"], ["+OK\r\n"],
@@ -52,11 +52,12 @@ import TestSupport
         let fixture = try ProxyFixture(host: "127.0.63.31", shards: 1)
         var routes = fixture.routes(1, port: 10001, shards: 1)
         routes.needsLease = true
-        try fixture.send(.lease(until: now() + 60_000))
+        try fixture.send(.lease(until: bootMilliseconds() + 60_000))
         _ = try fixture.tell(.update(routes))
         let client = try fixture.connect(10001)
         #expect(try client.command(["SET", "a", "1"]) == "+OK\r\n")
         try fixture.send(.lease(until: 1))
+        _ = try requests(fixture)  // It has been told.
         let start = ContinuousClock.now
         let large = RedisConnection.encode([Array("SET".utf8), Array("l".utf8), Array(repeating: 120, count: 300_000)])
         let requests = [["SET", "a", "2"], ["GET", "a"], ["MULTI"], ["SET", "a", "2"], ["EXEC"]]
@@ -67,10 +68,11 @@ import TestSupport
         #expect((.milliseconds(4500)...(.milliseconds(7000))).contains(ContinuousClock.now - start))
         #expect(try client.command(["DEL", "a"]) == Self.cutOff)  // At once.
         #expect(ContinuousClock.now - start < .seconds(8))
-        try fixture.send(.lease(until: now() + 60_000))
+        try fixture.send(.lease(until: bootMilliseconds() + 60_000))
         #expect(try settled("the lease", { try client.command(["INCR", "a"]) }, is: { $0 != Self.cutOff }) == ":2\r\n")
         // Routes that need none.
         try fixture.send(.lease(until: 1))
+        _ = try self.requests(fixture)
         try client.send(RedisConnection.encode(["INCR", "a"]))
         routes.needsLease = false
         routes.epoch = Epoch(2)
@@ -83,7 +85,7 @@ import TestSupport
         let fixture = try ProxyFixture(host: "127.0.63.32", shards: 1)
         var routes = fixture.routes(1, port: 10001, shards: 1)
         routes.needsLease = true
-        try fixture.send(.lease(until: now() + 60_000))
+        try fixture.send(.lease(until: bootMilliseconds() + 60_000))
         _ = try fixture.tell(.update(routes))
         let clients = try (0..<4).map { _ in try fixture.connect(10001) }
         #expect(try clients[0].command(["SET", "a", "1"]) == "+OK\r\n")
@@ -119,44 +121,38 @@ import TestSupport
         let fixture = try ProxyFixture(host: "127.0.63.33", shards: 1)
         var routes = fixture.routes(1, port: 10001, shards: 1)
         routes.needsLease = true
-        try fixture.send(.lease(until: now() + 60_000))
+        try fixture.send(.lease(until: bootMilliseconds() + 60_000))
         _ = try fixture.tell(.update(routes))
         let clients = try (0..<20).map { _ in try fixture.connect(10001) }
         for client in clients { #expect(try client.command(["GET", "a"]) == "$-1\r\n") }
         let shard = try RedisConnection(path: fixture.socket(0))
         for round in 1...5 {
-            try fixture.send(.lease(until: now() + 60_000))
+            try fixture.send(.lease(until: bootMilliseconds() + 60_000))
             try settled("the lease", { try clients[0].command(["SET", "a", "0"]) }, is: { $0 == "+OK\r\n" })
             let before = try requests(fixture)
             fixture.shards[0].signal(SIGSTOP)
             for client in clients[..<10] { try client.send(RedisConnection.encode(["INCR", "a"])) }
             try settled("requests", { try requests(fixture) }, is: { $0 >= before + 10 })
-            try fixture.send(.lease(until: now() + 300))
+            try fixture.send(.lease(until: bootMilliseconds() + 300))
             _ = try requests(fixture)
             kill(fixture.proxyIdentifier, SIGSTOP)
             try settled("a stopped proxy", { try states(fixture.proxyIdentifier) }, is: { $0.allSatisfy { $0 == "T" } })
-            let end = now() + 320
+            let end = bootMilliseconds() + 320
             // In the proxy's buffers: replies of the shard, and requests of clients.
             fixture.shards[0].signal(SIGCONT)
             try settled("writes", { try shard.command(["GET", "a"]) }, is: { $0 == "$2\r\n10\r\n" })
             for client in clients[10...] { try client.send(RedisConnection.encode(["INCR", "a"])) }
-            try settled("the end of the lease", { now() }, is: { $0 > end })
+            try settled("the end of the lease", { bootMilliseconds() }, is: { $0 > end })
             kill(fixture.proxyIdentifier, SIGCONT)
             for client in clients[..<10] {
                 #expect(String(decoding: try client.reply(), as: UTF8.self) == Self.lost, "round \(round)")
             }
             _ = try requests(fixture)
             #expect(try shard.command(["GET", "a"]) == "$2\r\n10\r\n", "not one write")
-            try fixture.send(.lease(until: now() + 60_000))
+            try fixture.send(.lease(until: bootMilliseconds() + 60_000))
             let late = try clients[10...].map { String(decoding: try $0.reply(), as: UTF8.self) }
             #expect(late.sorted() == (11...20).map { ":\($0)\r\n" }.sorted())
         }
-    }
-
-    private func now() -> Int64 {
-        var time = timespec()
-        clock_gettime(CLOCK_BOOTTIME, &time)
-        return Int64(time.tv_sec * 1000 + time.tv_nsec / 1_000_000)
     }
 
     /// Of all threads.
@@ -172,4 +168,11 @@ import TestSupport
         guard case .statistics(let list) = try fixture.tell(.reportStatistics) else { return 0 }
         return list.reduce(0) { $0 + $1.requests }
     }
+}
+
+/// Of the clock that leases go by.
+func bootMilliseconds() -> Int64 {
+    var time = timespec()
+    clock_gettime(CLOCK_BOOTTIME, &time)
+    return Int64(time.tv_sec * 1000 + time.tv_nsec / 1_000_000)
 }

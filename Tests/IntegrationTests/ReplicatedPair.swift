@@ -38,6 +38,8 @@ final class ReplicatedPair {
     private func follow(_ replica: Int, _ primary: Int) throws {
         _ = try servers[replica].command(["REPLICAOF", fixture.host, "\(7000 + primary)"])
         try settled("the replica's link", { try field("master_link_status", replica) }, is: { $0 == "up" })
+        // Only then it gets the stream.
+        try settled("the replica online", { try field("slave0", primary) }, is: { $0.contains("state=online") })
     }
 
     private func field(_ name: String, _ server: Int) throws -> String {
