@@ -41,6 +41,10 @@ package final class Gather {
         case fixed([UInt8])
         /// The shard's answer where a command has its keys.
         case keys
+        /// EXEC of a block between whose parts the proxy's own are to come.
+        case transaction
+        /// Whether a script keeps the shard from taking commands.
+        case busy
     }
 
     package let session: SessionPointer

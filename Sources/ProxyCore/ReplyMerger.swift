@@ -16,7 +16,8 @@ package enum ReplyMerger {
         case .minimum: return integer(parts.map(number).min() ?? 0)
         case .configuration(let own): return ConfigurationView.merge(first, own)
         case .list: return list(parts)
-        case .learn, .learnVersion, .settings, .keys, .functions, .scriptLoad, .first, .anyOK: return first
+        case .learn, .learnVersion, .settings, .keys, .functions, .scriptLoad, .transaction, .busy, .first, .anyOK:
+            return first
         case .fixed(let reply): return reply
         case .namedCounts: return namedCounts(parts)
         case .randomKey: return randomKey(parts, random)
@@ -66,6 +67,17 @@ package enum ReplyMerger {
                 positions[Int(owner)] = start + length
             }
             return writer.bytes
+        }
+    }
+
+    /// What an array is made of; nil for anything else.
+    static func elements(of part: [UInt8]) -> [[UInt8]]? {
+        guard let head = head(part) else { return nil }
+        return read(part) { reader in
+            _ = reader.number()
+            var elements: [[UInt8]] = []
+            while elements.count < head.count, let element = reader.value() { elements.append(element.bytes) }
+            return elements.count == head.count ? elements : nil
         }
     }
 

@@ -142,11 +142,10 @@ package final class SessionDetails {
     package var blockingCall: BlockingCall?
     /// Shards of the session's own upstreams.
     package var ownCount = 0
-    /// Commands between MULTI and EXEC as they came.
-    package var queued: [UInt8] = []
-    package var queuedCount = 0
-    package var queuesWrite = false
-    package var isAborted = false
+    package var transaction = Transaction()
+    package var execution: Execution?
+    /// What the transaction's shard said when it was asked whether a script runs.
+    package var busyAnswer: [UInt8]?
     /// Slot that the transaction's or watch's keys must share; -1 until the first key.
     package var slot = -1
     package var isWatching = false

@@ -59,8 +59,8 @@ enum MergeFuzz {
         func number() -> Int { random.isOne(in: 9) ? random.one(of: [.max, .min, -1]) : random.below(9) }
         switch merge {
         case .elements(let owners): bulks(&writer, owners.count { Int($0) == index }, isSet: false, &random)
-        case .sum, .minimum, .first, .anyOK, .learn, .learnVersion, .keys, .fixed, .functions,
-            .scriptLoad:
+        case .sum, .minimum, .first, .anyOK, .learn, .learnVersion, .keys, .fixed, .functions, .scriptLoad,
+            .transaction, .busy:
             writer.integer(number())
         case .namedCounts:
             writer.array(4)

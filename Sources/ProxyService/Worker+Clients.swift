@@ -196,7 +196,7 @@ extension Worker {
         if pause.isWritesOnly {
             let isInTransaction = session.pointee.mode.contains(.transaction)
             let isWrite =
-                info.handling == .exec ? details(session).queuesWrite : info.mayReplicate && !isInTransaction
+                info.handling == .exec ? details(session).transaction.mayReplicate : info.mayReplicate && !isInTransaction
             if !isWrite { return nil }
         }
         if !session.pointee.isHeld {

@@ -59,7 +59,7 @@ extension Worker {
     mutating func reject(_ session: SessionPointer, _ text: String) -> Step { reject(session, Array(text.utf8)) }
 
     mutating func reject(_ session: SessionPointer, _ text: [UInt8]) -> Step {
-        if session.pointee.mode.contains(.transaction) { details(session).isAborted = true }
+        if session.pointee.mode.contains(.transaction) { details(session).transaction.isAborted = true }
         var writer = ReplyWriter()
         writer.error(text)
         answer(session, writer.bytes)
@@ -81,10 +81,9 @@ extension Worker {
         "NOPERM this user has no permissions to run the '\(name)' command"
     }
 
-    private mutating func dispatch(
+    mutating func dispatch(
         _ session: SessionPointer, _ bytes: Bytes, _ command: ScannedCommand, _ info: CommandInfo
     ) -> Step {
-        let database = session.pointee.database
         switch info.handling {
         case .key, .keys, .keysByShard, .sort: return forwardKeyed(session, bytes, command, info)
         case .otherDatabase:
@@ -95,28 +94,19 @@ extension Worker {
         case .mget, .mset, .countOfKeys, .sunion, .sinter, .sdiff: return split(session, bytes, command, info)
         case .anyShard: return forwardAnywhere(session, bytes, command, info)
         case .firstShard: return forward(session, toShard: 0, bytes, command, info)
-        case .allShardsOK, .allShardsFirst: return fanOut(session, bytes, command, .first, isWrite: info.isWrite)
-        case .allShardsAnyOK: return askPastScripts(session, bytes, command, .anyOK)
-        case .allShardsSum: return fanOut(session, bytes, command, .sum, isWrite: false)
-        case .allShardsList: return fanOut(session, bytes, command, .list, isWrite: false)
-        case .allShardsEvery: return fanOut(session, bytes, command, .every, isWrite: false)
-        case .allShardsInfo:
-            return fanOut(session, bytes, command, .info(infoFacts(database)), isWrite: false)
-        case .scriptLoad: return loadScript(session, bytes, command)
-        case .scriptFlush:
-            forgetScripts(session)
-            return fanOut(session, bytes, command, .first, isWrite: true)
-        case .functionStats: return askPastScripts(session, bytes, command, .functionStats)
-        case .latencyHistogram: return fanOut(session, bytes, command, .histogram, isWrite: false)
-        case .latencyLatest: return fanOut(session, bytes, command, .latencyLatest, isWrite: false)
-        case .latencyHistory: return fanOut(session, bytes, command, .latencyHistory, isWrite: false)
-        case .slowlogGet: return slowlog(session, bytes, command)
+        case .allShardsOK, .allShardsFirst, .allShardsSum, .allShardsList, .allShardsEvery, .allShardsInfo,
+            .latencyHistogram, .latencyLatest, .latencyHistory, .slowlogGet, .namedCounts, .lastsave, .scriptLoad,
+            .scriptFlush:
+            if info.handling == .scriptFlush { forgetScripts(session) }
+            return fanOut(session, bytes, command, merge(session, bytes, command, info), isWrite: info.isWrite)
+        case .allShardsAnyOK, .functionStats:
+            return askPastScripts(session, bytes, command, merge(session, bytes, command, info))
         case .randomKey: return randomKey(session)
         case .scan: return scan(session, bytes, command, info)
-        case .namedCounts: return fanOut(session, bytes, command, .namedCounts, isWrite: false)
         case .multi:
             session.pointee.mode.insert(.transaction)
-            answer(session, Array("+OK\r\n".utf8))
+            details(session).transaction = Transaction(opening: ByteSpan(start: bytes, count: command.byteCount).bytes)
+            answer(session, Self.ok)
             return .next
         case .exec, .discard: return reject(session, "ERR \(info.name.uppercased()) without MULTI")
         case .watch: return watch(session, bytes, command, info)
@@ -129,7 +119,7 @@ extension Worker {
         case .notPermitted:
             return rejectPermission(session, info.name)
         case .auth, .hello, .ping, .echo, .quit, .select, .client, .commandInfo, .time, .config, .reset, .role, .acl,
-            .lastsave, .readonly:
+            .readonly:
             return local(session, ArgumentCursor.all(bytes, command), bytes, command, info)
         }
     }

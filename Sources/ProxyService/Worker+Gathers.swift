@@ -18,7 +18,28 @@ extension Worker {
         return .next
     }
 
-    private mutating func mustParkForAll(_ session: SessionPointer) -> Bool {
+    /// How the answers of all shards become one.
+    func merge(
+        _ session: SessionPointer, _ bytes: Bytes, _ command: ScannedCommand, _ info: CommandInfo
+    ) -> Gather.Merge {
+        switch info.handling {
+        case .allShardsSum: .sum
+        case .allShardsList: .list
+        case .allShardsEvery: .every
+        case .allShardsAnyOK: .anyOK
+        case .allShardsInfo: .info(infoFacts(session.pointee.database))
+        case .functionStats: .functionStats
+        case .latencyHistogram: .histogram
+        case .latencyLatest: .latencyLatest
+        case .latencyHistory: .latencyHistory
+        case .slowlogGet: .slowlog(limit: slowlogLimit(bytes, command))
+        case .namedCounts: .namedCounts
+        case .scriptLoad: .scriptLoad(body: ArgumentCursor.all(bytes, command).last?.bytes ?? [])
+        default: .first
+        }
+    }
+
+    mutating func mustParkForAll(_ session: SessionPointer) -> Bool {
         for shard in 0..<session.pointee.database.pointee.shardCount
         where mustPark(session, sharedUpstream(session, shard)) { return true }
         return false
@@ -37,11 +58,10 @@ extension Worker {
         return .next
     }
 
-    /// Every shard gives as many as are wanted, of which the newest are kept.
-    mutating func slowlog(_ session: SessionPointer, _ bytes: Bytes, _ command: ScannedCommand) -> Step {
-        // Redis shows ten when not told; a count that is none is refused by the shards.
-        let limit = command.argumentCount > 2 ? ArgumentCursor.all(bytes, command)[2].integer ?? 0 : 10
-        return fanOut(session, bytes, command, .slowlog(limit: limit), isWrite: false)
+    /// Every shard gives as many as are wanted, of which the newest are kept. Redis shows ten when not told; a count that
+    /// is none is refused by the shards.
+    private func slowlogLimit(_ bytes: Bytes, _ command: ScannedCommand) -> Int {
+        command.argumentCount > 2 ? ArgumentCursor.all(bytes, command)[2].integer ?? 0 : 10
     }
 
     /// One cursor space: the place among the shards travels in the cursor (``ScanPlace``).
@@ -142,6 +162,10 @@ extension Worker {
         case .settings(let order): proceed(order, gather)
         case .functions(let replay): finish(replay, gather)
         case .scriptLoad(let body): finishLoad(body, gather)
+        case .transaction: finishBlock(gather)
+        case .busy:
+            if isAlive { details(gather.session).busyAnswer = gather.parts[0] }
+            deliver(gather.session, gather.sequence, [])
         default: deliver(gather.session, gather.sequence, gather.reply(random: nextRandom()))
         }
     }

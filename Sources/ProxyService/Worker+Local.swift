@@ -44,7 +44,6 @@ extension Worker {
             writer.integer(0)
             writer.array(0)
         case .acl: return accessControl(session, arguments, bytes, command, info)
-        case .lastsave: return fanOut(session, bytes, command, .first, isWrite: false)
         case .readonly: return reject(session, "ERR This instance has cluster support disabled")
         default: return reject(session, Self.unknownText(bytes, command))
         }
@@ -66,15 +65,20 @@ extension Worker {
                 park(session, untilReplied: true)
                 return .parked
             }
-            let lane = Lane(databaseIndex: index, usesRESP3: session.pointee.usesRESP3)
-            enter(session, lane)
-            // What watches or tracks for the session goes with it.
-            for upstream in ownUpstreams(session) + (session.pointee.pinned.map { [$0] } ?? []) {
-                upstream.pointee.lane = lane
-                if upstream.pointee.descriptor >= 0 { sendErrand(upstream, ["SELECT", "\(index)"]) }
-            }
+            select(session, index)
         }
         answer(session, Self.ok)
         return .next
+    }
+
+    /// - Precondition: Nothing of the session is unanswered.
+    mutating func select(_ session: SessionPointer, _ index: Int) {
+        let lane = Lane(databaseIndex: index, usesRESP3: session.pointee.usesRESP3)
+        enter(session, lane)
+        // What watches or tracks for the session goes with it.
+        for upstream in ownUpstreams(session) + (session.pointee.pinned.map { [$0] } ?? []) {
+            upstream.pointee.lane = lane
+            if upstream.pointee.descriptor >= 0 { sendErrand(upstream, ["SELECT", "\(index)"]) }
+        }
     }
 }

@@ -109,12 +109,6 @@ extension Worker {
 
     // MARK: SCRIPT LOAD, SCRIPT FLUSH
 
-    mutating func loadScript(_ session: SessionPointer, _ bytes: Bytes, _ command: ScannedCommand) -> Step {
-        let arguments = ArgumentCursor.all(bytes, command)
-        let body = arguments.count == 3 ? arguments[2].bytes : []
-        return fanOut(session, bytes, command, .scriptLoad(body: body), isWrite: true)
-    }
-
     /// Every shard has it.
     mutating func finishLoad(_ body: [UInt8], _ gather: Gather) {
         let reply = gather.reply(random: 0)
@@ -125,6 +119,7 @@ extension Worker {
         deliver(gather.session, gather.sequence, reply)
     }
 
+    /// SCRIPT FLUSH is on its way to every shard.
     func forgetScripts(_ session: SessionPointer) {
         session.pointee.database.pointee.table.shared.scripts.withLock { $0.forgetAll() }
     }

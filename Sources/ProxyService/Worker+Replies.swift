@@ -13,7 +13,7 @@ extension Worker {
             reap(session)
             return
         }
-        if session.pointee.isMuted && isMuted(session, sequence) { return deliver(session, sequence, []) }
+        if session.pointee.isMuted && isKept(session, sequence, bytes, count) { return deliver(session, sequence, []) }
         if sequence == session.pointee.sendSequence && session.pointee.ring.used == 0 {
             session.pointee.sendSequence &+= 1
             emit(session, bytes, count)
@@ -30,7 +30,7 @@ extension Worker {
             reap(session)
             return
         }
-        if session.pointee.isMuted && !reply.isEmpty && isMuted(session, sequence) {
+        if session.pointee.isMuted && !reply.isEmpty && isKept(session, sequence, reply) {
             return deliver(session, sequence, [])
         }
         markDirty(session)
@@ -76,7 +76,7 @@ extension Worker {
             }
             return
         }
-        if session.pointee.isMuted && isMuted(session, sequence) {
+        if session.pointee.isMuted && isKept(session, sequence, bytes, count) {
             if isLast { deliver(session, sequence, []) }
             return
         }
@@ -180,7 +180,9 @@ extension Worker {
             session.pointee.database.pointee.statistics.sentBytes &+= UInt64(max(0, sent))
         }
         if session.pointee.isParked { unparkIfPossible(session) }
-        if session.pointee.isClosing && session.pointee.output.isEmpty && !session.pointee.hasUnanswered {
+        if session.pointee.isClosing && session.pointee.output.isEmpty && !session.pointee.hasUnanswered
+            && session.pointee.details?.execution == nil
+        {
             close(session)
         }
     }

@@ -173,6 +173,7 @@ extension Worker {
         session.pointee.isParked = false
         session.pointee.waitsForReplies = false
         if !session.pointee.hasUnanswered { releasePinned(session) }
+        if session.pointee.details?.execution != nil && !proceed(session) { return }
         if !session.pointee.input.isEmpty {
             consumeInput(session)
             if session.pointee.isDead || session.pointee.isParked { return }

@@ -12,62 +12,85 @@ extension Worker {
     ) -> Step {
         let details = details(session)
         switch info.handling {
-        case .exec: return exec(session, details)
+        case .exec: return exec(session, details, bytes, command)
         case .discard:
-            endTransaction(session, details)
-            stopWatching(session, details)
-            answer(session, Array("+OK\r\n".utf8))
+            discardTransaction(session)
+            answer(session, Self.ok)
             return .next
         case .multi: return answerInside(session, "ERR MULTI calls can not be nested")
         case .watch: return answerInside(session, "ERR WATCH inside MULTI is not allowed")
         case .quit, .reset:
             return local(session, ArgumentCursor.all(bytes, command), bytes, command, info)
+        case .notPermitted where Self.neverQueued.contains(info.name):
+            return reject(session, "ERR Command not allowed inside a transaction")
         case .refused: return refuse(session, Self.unknownText(bytes, command))
         case .notPermitted:
             return rejectPermission(session, info.name)
         case .otherDatabase
         where session.pointee.database.pointee.slots != nil && namesOtherDatabase(bytes, command, info):
             return reject(session, "ERR DB index is out of range")
-        case .key, .keys, .keysByShard, .sort, .otherDatabase, .mget, .mset, .countOfKeys, .sunion, .sinter, .sdiff,
-            .ping, .echo, .time, .anyShard, .firstShard, .unwatch:
-            break
-        case .allShardsOK, .allShardsSum, .allShardsList, .allShardsFirst, .allShardsEvery, .allShardsAnyOK,
-            .scriptLoad, .scriptFlush, .functionStats, .latencyHistogram, .latencyLatest, .latencyHistory, .slowlogGet,
-            .namedCounts, .randomKey, .scan, .lastsave, .commandInfo:
-            if session.pointee.database.pointee.shardCount > 1 {
-                return reject(session, "ERR \(info.name) inside MULTI is not possible on a sharded database")
-            }
-        case .select, .allShardsInfo, .auth, .hello, .client, .config, .role, .acl, .readonly, .subscribe,
-            .shardSubscribe, .unsubscribe, .wait, .monitor:
+        case .subscribe, .shardSubscribe, .unsubscribe, .monitor:
             return reject(session, "ERR \(info.name) inside MULTI is not supported by this endpoint")
+        case .client where info.name == "client|reply":
+            return reject(session, "ERR \(info.name) inside MULTI is not supported by this endpoint")
+        default: return collect(session, details, bytes, command, info)
         }
-        return collect(session, details, bytes, command, info)
+    }
+
+    /// Redis looks for these before it asks whether the client may.
+    private static let neverQueued: Set<String> = ["save", "shutdown", "sync", "psync"]
+
+    /// Who has the answer of a command that is queued.
+    private func part(
+        _ session: SessionPointer, _ bytes: Bytes, _ command: ScannedCommand, _ info: CommandInfo
+    ) -> Transaction.Part {
+        let isSharded = session.pointee.database.pointee.slots != nil
+        let request = ByteSpan(start: bytes, count: command.byteCount).bytes
+        switch info.handling {
+        case .client where info.name == "client|caching" && session.pointee.ownUpstreams != nil:
+            return .shard  // It concerns the commands behind it.
+        case .auth, .hello, .client, .config, .role, .acl, .readonly: return .proxy(request)
+        case .select: return isSharded ? .proxy(request) : .select(request)
+        case .randomKey, .scan: return isSharded ? .proxy(request) : .shard
+        case .allShardsInfo, .scriptLoad, .scriptFlush: return .everyShard(request)
+        case .allShardsOK, .allShardsSum, .allShardsList, .allShardsFirst, .allShardsEvery, .allShardsAnyOK,
+            .functionStats, .latencyHistogram, .latencyLatest, .latencyHistory, .slowlogGet, .namedCounts, .lastsave:
+            return isSharded ? .everyShard(request) : .shard
+        default: return .shard
+        }
     }
 
     private mutating func collect(
         _ session: SessionPointer, _ details: SessionDetails, _ bytes: Bytes, _ command: ScannedCommand,
         _ info: CommandInfo
     ) -> Step {
+        var slot = details.slot
         if session.pointee.database.pointee.slots != nil {
             switch KeyExtractor.slot(bytes, command, info, hasher) {
-            case .slot(let slot):
-                if details.slot >= 0 && details.slot != slot { return reject(session, Self.crossSlotText) }
-                if info.handling == .sort, let text = strayPatternText(bytes, command, slot) {
+            case .slot(let own):
+                if slot >= 0 && slot != own { return reject(session, Self.crossSlotText) }
+                if info.handling == .sort, let text = strayPatternText(bytes, command, own) {
                     return reject(session, text)
                 }
-                details.slot = slot
+                slot = own
             case .crossSlot: return reject(session, Self.crossSlotText)
             case .unknown:
                 return reject(session, "ERR \(info.name) inside MULTI is not possible on a sharded database")
             case .none, .malformed: break
             }
         }
-        if details.queued.count + command.byteCount > Self.transactionLimit {
+        if details.transaction.byteCount + command.byteCount > Self.transactionLimit {
             return reject(session, "ERR the transaction is larger than 64 MiB")
         }
-        details.queued.append(contentsOf: UnsafeBufferPointer(start: bytes, count: command.byteCount))
-        details.queuedCount += 1
-        if info.mayReplicate { details.queuesWrite = true }
+        switch askWhetherBusy(session, details, slot) {
+        case .asked: return .parked
+        case .busy(let text): return reject(session, text)
+        case .idle: break
+        }
+        details.slot = slot
+        details.transaction.append(
+            part(session, bytes, command, info), UnsafeBufferPointer(start: bytes, count: command.byteCount))
+        if info.mayReplicate { details.transaction.mayReplicate = true }
         answer(session, Array("+QUEUED\r\n".utf8))
         return .next
     }
@@ -78,23 +101,26 @@ extension Worker {
         return .next
     }
 
-    private mutating func exec(_ session: SessionPointer, _ details: SessionDetails) -> Step {
-        if details.isAborted {
-            endTransaction(session, details)
-            stopWatching(session, details)
-            answerError(session, "EXECABORT Transaction discarded because of previous errors.")
-            return .next
+    // MARK: EXEC
+
+    private mutating func exec(
+        _ session: SessionPointer, _ details: SessionDetails, _ bytes: Bytes, _ command: ScannedCommand
+    ) -> Step {
+        switch askWhetherBusy(session, details, details.slot) {
+        case .asked: return .parked
+        case .busy(let text): return abort(session, Array("because of: ".utf8) + text)
+        case .idle: break
         }
-        let database = session.pointee.database
-        let index = database.pointee.slots.map { details.slot >= 0 ? Int($0[details.slot]) : 0 } ?? 0
-        var upstream = sharedUpstream(session, index)
+        if details.transaction.isAborted { return abort(session, Array("because of previous errors.".utf8)) }
+        var upstream = sharedUpstream(session, shardIndex(session, details.slot))
+        // What was asked before over the shared upstream must have happened before a watching one is told; and what
+        // the proxy does for a transaction counts for all that comes later.
+        if (details.isWatching || details.transaction.isMixed) && session.pointee.hasUnanswered {
+            park(session, untilReplied: true)
+            return .parked
+        }
         if details.isWatching {
-            // What was asked before over the shared upstream must have happened before this block does.
-            if session.pointee.hasUnanswered {
-                park(session, untilReplied: true)
-                return .parked
-            }
-            let shard = database.pointee.shards[index]
+            let shard = session.pointee.database.pointee.shards[shardIndex(session, details.slot)]
             if shard.pointee.isRefusing { discardTransaction(session) }
             if let step = stopAtHeld(session, shard) { return step }
             guard !details.hasLostWatch, let pinned = session.pointee.pinned, pinned.pointee.shard == shard else {
@@ -109,26 +135,45 @@ extension Worker {
         } else if mustPark(session, upstream) {
             return .parked
         }
-        sendBlock(session, details, upstream)
-        let wasWatching = details.isWatching
-        endTransaction(session, details)
+        let waits = details.isWatching || details.transaction.isMixed
+        sendBlock(session, details, upstream, UnsafeBufferPointer(start: bytes, count: command.byteCount))
         details.isWatching = false
-        return wasWatching ? .nextAfterReplies : .next
+        endTransaction(session, details)
+        return waits ? .nextAfterReplies : .next
+    }
+
+    private mutating func abort(_ session: SessionPointer, _ reason: [UInt8]) -> Step {
+        discardTransaction(session)
+        var writer = ReplyWriter()
+        writer.error(Array("EXECABORT Transaction discarded ".utf8) + reason)
+        answer(session, writer.bytes)
+        return .next
+    }
+
+    /// The shard of a transaction; the first one before it has a key.
+    func shardIndex(_ session: SessionPointer, _ slot: Int) -> Int {
+        session.pointee.database.pointee.slots.map { slot >= 0 ? Int($0[slot]) : 0 } ?? 0
     }
 
     /// `MULTI`, what was queued, `EXEC`; only the last reply is the client's. The last entry counts the bytes of the
     /// whole block, so that after a loss it is repeated whole or not at all.
     private mutating func sendBlock(
-        _ session: SessionPointer, _ details: SessionDetails, _ upstream: UpstreamPointer
+        _ session: SessionPointer, _ details: SessionDetails, _ upstream: UpstreamPointer,
+        _ exec: UnsafeBufferPointer<UInt8>
     ) {
         sendCaching(session, upstream)
         session.pointee.mode.remove(.caching)
-        var block = Array("*1\r\n$5\r\nMULTI\r\n".utf8)
-        block.append(contentsOf: details.queued)
-        block.append(contentsOf: Array("*1\r\n$4\r\nEXEC\r\n".utf8))
-        for _ in 0...details.queuedCount {
+        var (block, commandCount) = details.transaction.block(
+            exec: exec, database: session.pointee.lane.databaseIndex)
+        for _ in 1..<commandCount {
             upstream.pointee.pending.append(
                 Pending(target: nil, sequence: 0, byteCount: 0, kind: .discard, isWrite: true))
+        }
+        if details.transaction.isMixed {
+            let gather = makeGather(session, .transaction, 1)
+            details.execution = Execution(details.transaction, shard: shardIndex(session, details.slot))
+            ask(gather, 0, upstream, block, isWrite: true)
+            return
         }
         block.withUnsafeMutableBufferPointer { buffer in
             forward(session, upstream, buffer.baseAddress!, buffer.count, isWrite: true)
@@ -144,61 +189,32 @@ extension Worker {
 
     private mutating func endTransaction(_ session: SessionPointer, _ details: SessionDetails) {
         session.pointee.mode.remove(.transaction)
-        details.queued = []
-        details.queuedCount = 0
-        details.queuesWrite = false
-        details.isAborted = false
+        details.transaction = Transaction()
         if !details.isWatching { details.slot = -1 }
     }
 
-    // MARK: WATCH
+    // MARK: While a script runs
 
-    mutating func watch(
-        _ session: SessionPointer, _ bytes: Bytes, _ command: ScannedCommand, _ info: CommandInfo
-    ) -> Step {
-        if session.pointee.hasUnanswered {
-            park(session, untilReplied: true)
-            return .parked
+    private enum Busy { case idle, asked, busy([UInt8]) }
+
+    /// Redis queues nothing while a script runs long, and does not execute. Whether it does is the shard's to say; over
+    /// the first logical database, since a new connection can't select another one then.
+    private mutating func askWhetherBusy(_ session: SessionPointer, _ details: SessionDetails, _ slot: Int) -> Busy {
+        if let answer = details.busyAnswer {
+            details.busyAnswer = nil
+            if details.askedFor == session.pointee.nextSequence {
+                return answer.starts(with: "-BUSY ".utf8) ? .busy(Array(answer.dropFirst().dropLast(2))) : .idle
+            }
         }
-        let details = details(session)
         let database = session.pointee.database
-        var index = 0
-        if let slots = database.pointee.slots {
-            guard case .slot(let slot) = KeyExtractor.slot(bytes, command, info, hasher),
-                details.slot < 0 || details.slot == slot
-            else { return reject(session, Self.crossSlotText) }
-            details.slot = slot
-            index = Int(slots[slot])
-        }
-        let shard = database.pointee.shards[index]
-        if let step = stopAtHeld(session, shard) { return step }
-        if details.isWatching && session.pointee.pinned?.pointee.shard != shard { details.hasLostWatch = true }
-        if details.hasLostWatch {  // EXEC will say so.
-            answer(session, Self.ok)
-            return .next
-        }
-        let upstream = session.pointee.pinned ?? borrow(shard, for: session)
-        session.pointee.pinned = upstream
-        details.isWatching = true
-        forward(session, upstream, bytes, command.byteCount, isWrite: false)
-        return .nextAfterReplies
-    }
-
-    mutating func unwatch(_ session: SessionPointer) -> Step {
-        let details = details(session)
-        stopWatching(session, details)
-        answer(session, Array("+OK\r\n".utf8))
-        return .next
-    }
-
-    /// Watches end with their connection: cheaper than another round trip, and certain.
-    mutating func stopWatching(_ session: SessionPointer, _ details: SessionDetails) {
-        details.slot = -1
-        details.hasLostWatch = false
-        guard details.isWatching else { return }
-        details.isWatching = false
-        guard let upstream = session.pointee.pinned else { return }
-        session.pointee.pinned = nil
-        abandon(upstream)
+        guard hasLongScript(database) else { return .idle }
+        let lane = Lane(databaseIndex: 0, usesRESP3: session.pointee.usesRESP3)
+        openLane(database, lane)
+        let upstream = database.pointee.lanes[lane][shardIndex(session, slot)]
+        if mustPark(session, upstream) { return .asked }
+        ask(session, Array("*1\r\n$4\r\nPING\r\n".utf8), .busy, over: upstream)
+        details.askedFor = session.pointee.nextSequence
+        park(session, untilReplied: true)
+        return .asked
     }
 }

@@ -7,6 +7,17 @@ enum DifferentialCommands {
     /// One of these comes now and then only, since little is left to compare behind it.
     static let emptying = ["FLUSHALL", "FLUSHDB", "FLUSHALL SYNC", "FLUSHDB ASYNC"].map(CommandPattern.init)
 
+    /// Within a transaction; what a proxy answers itself, or out of the answers of all shards.
+    static let beyondTheBlock = [
+        "SELECT 0", "SELECT abc", "CLIENT GETNAME", "CLIENT SETNAME $f", "? CLIENT ID", "CLIENT GETREDIR",
+        "CLIENT NO-EVICT on", "CLIENT NO-EVICT perhaps", "ACL WHOAMI", "CONFIG GET maxmemory-samples",
+        "CONFIG GET timeout", "CONFIG SET nosuch $i", "CONFIG SET maxmemory-samples $v", "CONFIG RESETSTAT", "ROLE",
+        "READONLY", "AUTH $v", "? HELLO", "HELLO 9", "? LASTSAVE", "WAIT 0 0", "WAIT 1 0", "= DBSIZE", "~ KEYS *",
+        "? INFO server", "SCRIPT LOAD return(redis.call('type',KEYS[1]))", "SCRIPT EXISTS $v", "FUNCTION LOAD $v",
+        "FUNCTION DELETE nosuch", "SCRIPT KILL", "COMMAND COUNT", "PING", "ECHO $v", "? TIME", "? RANDOMKEY", "SAVE",
+        "? SCAN 0 COUNT 1", "LATENCY RESET", "CLIENT NOSUCH", "CONFIG GET", "WATCH $k", "MULTI",
+    ].map(CommandPattern.init)
+
     private static let strings = [
         "GET $s", "get $s", "GeT $s", "SET $s $v", "SET $s $v [ EX $secs | PX $ms | EXAT $at | PXAT $atms | KEEPTTL ]",
         "SET $s $v ( NX | XX ) [ GET ]", "SET $s $v GET", "SETNX $s $v", "SETEX $s $secs $v", "PSETEX $s $ms $v",

@@ -77,6 +77,16 @@ struct DifferentialRun {
         var comparisons: [ReplyComparison] = []
         let isBad = source.below(5) == 0
         for _ in 0...source.below(8) {
+            if source.below(6) == 0 {
+                let patterns = DifferentialCommands.beyondTheBlock
+                var command = patterns[source.below(patterns.count)].make(&source)
+                // The one for its place in EXEC's reply, if it gets one.
+                let isQueued = !["WATCH", "MULTI"].contains { command.words[0] == Array($0.utf8) }
+                if isQueued { comparisons.append(command.comparison) }
+                command.comparison = .exact
+                commands.append(command)
+                continue
+            }
             let group = DifferentialCommands.groups[source.below(10)]
             var command = group[source.below(group.count)].make(&source)
             let isWide = command.keys.isEmpty || command.keys.contains { !$0.starts(with: "{t}".utf8) }
