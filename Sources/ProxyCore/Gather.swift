@@ -45,6 +45,8 @@ package final class Gather {
         case transaction
         /// Whether a script keeps the shard from taking commands.
         case busy
+        /// FUNCTION LIST, of which only what functions may do is of interest.
+        case functionFlags
     }
 
     package let session: SessionPointer

@@ -16,7 +16,8 @@ package enum ReplyMerger {
         case .minimum: return integer(parts.map(number).min() ?? 0)
         case .configuration(let own): return ConfigurationView.merge(first, own)
         case .list: return list(parts)
-        case .learn, .learnVersion, .settings, .keys, .functions, .scriptLoad, .transaction, .busy, .first, .anyOK:
+        case .learn, .learnVersion, .settings, .keys, .functions, .functionFlags, .scriptLoad, .transaction, .busy, .first,
+            .anyOK:
             return first
         case .fixed(let reply): return reply
         case .namedCounts: return namedCounts(parts)

@@ -146,6 +146,8 @@ package final class SessionDetails {
     package var execution: Execution?
     /// What the transaction's shard said when it was asked whether a script runs.
     package var busyAnswer: [UInt8]?
+    /// Functions that only read, as a shard said.
+    package var readOnlyFunctions: Set<[UInt8]>?
     /// Slot that the transaction's or watch's keys must share; -1 until the first key.
     package var slot = -1
     package var isWatching = false

@@ -60,7 +60,7 @@ enum MergeFuzz {
         switch merge {
         case .elements(let owners): bulks(&writer, owners.count { Int($0) == index }, isSet: false, &random)
         case .sum, .minimum, .first, .anyOK, .learn, .learnVersion, .keys, .fixed, .functions, .scriptLoad,
-            .transaction, .busy:
+            .transaction, .busy, .functionFlags:
             writer.integer(number())
         case .namedCounts:
             writer.array(4)

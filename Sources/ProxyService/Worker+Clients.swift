@@ -190,14 +190,21 @@ extension Worker {
     }
 
     /// CLIENT itself is never held, so that a pause can be ended.
-    mutating func heldByPause(_ session: SessionPointer, _ info: CommandInfo) -> Step? {
+    mutating func heldByPause(
+        _ session: SessionPointer, _ bytes: Bytes, _ command: ScannedCommand, _ info: CommandInfo
+    ) -> Step? {
         let pause = session.pointee.database.pointee.pause
         if info.handling == .client { return nil }
         if pause.isWritesOnly {
             let isInTransaction = session.pointee.mode.contains(.transaction)
             let isWrite =
-                info.handling == .exec ? details(session).transaction.mayReplicate : info.mayReplicate && !isInTransaction
+                info.handling == .exec
+                ? details(session).transaction.mayReplicate : info.mayReplicate && !isInTransaction
             if !isWrite { return nil }
+            if info.isScript {
+                if asksForFunctions(session, info) { return .parked }
+                if onlyReads(session, bytes, command, info) { return nil }
+            }
         }
         if !session.pointee.isHeld {
             session.pointee.isHeld = true

@@ -36,7 +36,7 @@ extension Worker {
         if session.pointee.mode.contains(.subscriber) {
             return examineSubscribed(session, bytes, command, info)
         }
-        if database.pointee.pause.isOn, let step = heldByPause(session, info) { return step }
+        if database.pointee.pause.isOn, let step = heldByPause(session, bytes, command, info) { return step }
         if database.pointee.isCutOff, let step = stopWithoutLease(session, info) { return step }
         if session.pointee.mode.contains(.transaction) {
             return enqueue(session, bytes, command, info)

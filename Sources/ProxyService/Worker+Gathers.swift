@@ -166,6 +166,9 @@ extension Worker {
         case .busy:
             if isAlive { details(gather.session).busyAnswer = gather.parts[0] }
             deliver(gather.session, gather.sequence, [])
+        case .functionFlags:
+            if isAlive { learnFunctions(gather.session, gather.parts[0]) }
+            deliver(gather.session, gather.sequence, [])
         default: deliver(gather.session, gather.sequence, gather.reply(random: nextRandom()))
         }
     }

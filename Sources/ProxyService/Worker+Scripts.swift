@@ -100,4 +100,46 @@ extension Worker {
         }
         return .next
     }
+
+    // MARK: Scripts that only read
+
+    /// Whether a script that is called may not write, by what it says of itself. Of one that the proxy doesn't know,
+    /// and of functions that it did not ask for, the worst is believed.
+    func onlyReads(_ session: SessionPointer, _ bytes: Bytes, _ command: ScannedCommand, _ info: CommandInfo) -> Bool {
+        guard info.isScript else { return false }
+        let what = ArgumentCursor.all(bytes, command)[1]
+        switch info.name {
+        case "eval": return ScriptFlags.onlyReads(UnsafeBufferPointer(start: what.start, count: what.count))
+        case "evalsha":
+            let digest = what.bytes.map(asciiLowered)
+            let shared = session.pointee.database.pointee.table.shared
+            return shared.scripts.withLock { $0.body(of: digest) }.map(ScriptFlags.onlyReads) ?? false
+        case "fcall":
+            guard let details = session.pointee.details, details.askedFor == session.pointee.nextSequence else {
+                return false
+            }
+            defer { details.readOnlyFunctions = nil }
+            return details.readOnlyFunctions?.contains(what.bytes) ?? false
+        default: return false
+        }
+    }
+
+    /// What functions may do is a shard's to tell; all shards have the same.
+    /// - Returns: True when the session has to wait for that.
+    mutating func asksForFunctions(_ session: SessionPointer, _ info: CommandInfo) -> Bool {
+        guard info.name == "fcall" else { return false }
+        let details = details(session)
+        if details.readOnlyFunctions != nil && details.askedFor == session.pointee.nextSequence { return false }
+        if mustPark(session, sharedUpstream(session, 0)) { return true }
+        var writer = ReplyWriter()
+        writer.command(["FUNCTION", "LIST"])
+        ask(session, writer.bytes, .functionFlags)
+        details.askedFor = session.pointee.nextSequence
+        park(session, untilReplied: true)
+        return true
+    }
+
+    func learnFunctions(_ session: SessionPointer, _ reply: [UInt8]) {
+        details(session).readOnlyFunctions = ScriptFlags.readOnlyFunctions(reply)
+    }
 }

@@ -90,7 +90,7 @@ extension Worker {
         details.slot = slot
         details.transaction.append(
             part(session, bytes, command, info), UnsafeBufferPointer(start: bytes, count: command.byteCount))
-        if info.mayReplicate { details.transaction.mayReplicate = true }
+        if info.mayReplicate && !onlyReads(session, bytes, command, info) { details.transaction.mayReplicate = true }
         answer(session, Array("+QUEUED\r\n".utf8))
         return .next
     }

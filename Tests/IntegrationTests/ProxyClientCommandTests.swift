@@ -92,6 +92,44 @@ import TestSupport
             try clients[0].command(["CLIENT", "PAUSE", "x"]) == "-ERR timeout is not an integer or out of range\r\n")
     }
 
+    /// What a script says of itself decides, as in Redis: `no-writes` is let through, silence is not.
+    @Test(arguments: [1, 2]) func pauseLetsReadOnlyScriptsThrough(shards: Int) throws {
+        let fixture = try fixture(167 + shards, shards: shards)
+        let (client, other) = (try fixture.connect(10001), try fixture.connect(10001))
+        let reading = "#!lua flags=allow-stale,no-writes\nreturn redis.call('GET', KEYS[1])"
+        let writing = "#!lua flags=allow-oom\nreturn redis.call('INCR', KEYS[1])"
+        let library =
+            "#!lua name=pausing\nredis.register_function{function_name='peek', flags={'no-writes'}, "
+            + "callback=function(keys) return redis.call('GET', keys[1]) end}\n"
+            + "redis.register_function('poke', function(keys) return redis.call('INCR', keys[1]) end)"
+        #expect(try client.command(["FUNCTION", "LOAD", library]) == "$7\r\npausing\r\n")
+        let digests = try [reading, writing].map { body in
+            String(try client.command(["SCRIPT", "LOAD", body]).split(whereSeparator: \.isNewline)[1])
+        }
+        #expect(try client.command(["CLIENT", "PAUSE", "60000", "WRITE"]) == "+OK\r\n")
+        for words in [
+            ["EVAL", reading], ["EVALSHA", digests[0]], ["EVALSHA", digests[0].uppercased()], ["FCALL", "peek"],
+            ["EVAL_RO", "return redis.call('GET', KEYS[1])"], ["FCALL_RO", "peek"],
+        ] { #expect(try client.command(words + ["1", "n"]) == "$-1\r\n", "\(words)") }
+        for words in [["MULTI"], ["EVAL", reading, "1", "n"], ["EVALSHA", digests[0], "1", "n"]] {
+            _ = try client.command(words)
+        }
+        #expect(try client.command(["EXEC"]) == "*2\r\n$-1\r\n$-1\r\n")
+        let held = [["EVAL", writing], ["EVALSHA", digests[1]], ["FCALL", "poke"], ["EVAL", "return 4"]]
+        let writers = try held.map { words in
+            let writer = try fixture.connect(10001)
+            try writer.send(RedisConnection.encode(words + ["1", "n"]))
+            return writer
+        }
+        _ = try settled("held clients", { try other.command(["INFO", "clients"]) }) {
+            $0.contains("blocked_clients:4\r\n")
+        }
+        #expect(try other.command(["GET", "n"]) == "$-1\r\n")
+        #expect(try client.command(["CLIENT", "UNPAUSE"]) == "+OK\r\n")
+        let replies = try writers.map { String(decoding: try $0.reply(), as: UTF8.self) }
+        #expect(replies.sorted() == [":1\r\n", ":2\r\n", ":3\r\n", ":4\r\n"])
+    }
+
     @Test func repliesCanBeSwitchedOff() throws {
         let fixture = try fixture(164)
         let client = try fixture.connect(10001)
@@ -144,7 +182,7 @@ import TestSupport
     }
 
     @Test func aSubcommandIsNoCommand() throws {
-        let fixture = try fixture(167)
+        let fixture = try fixture(159)
         let client = try fixture.connect(10001)
         for name in ["CONFIG|GET", "GET|", "object|encoding"] {
             #expect(
