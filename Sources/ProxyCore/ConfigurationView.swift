@@ -6,23 +6,33 @@ import RESP
 package enum ConfigurationView {
     /// What clients look at and can't change. What they can change, they can see (``SettingRule``).
     private static let visible: Set<String> = [
-        "activedefrag", "aof-use-rdb-preamble", "appendfsync", "appendonly", "cluster-enabled", "databases",
+        "activedefrag", "aof-use-rdb-preamble", "appendfsync", "appendonly", "bind", "cluster-enabled", "databases",
         "dynamic-hz", "hz", "io-threads", "latency-tracking-info-percentiles", "maxclients", "maxmemory",
         "maxmemory-clients", "maxmemory-policy", "no-appendfsync-on-rewrite", "port", "rdbchecksum", "rdbcompression",
-        "replica-read-only", "save", "set-max-listpack-entries", "set-max-listpack-value", "slave-read-only",
+        "replica-read-only", "replicaof", "save", "set-max-listpack-entries", "set-max-listpack-value", "slave-read-only", "slaveof",
         "stop-writes-on-bgsave-error",
     ]
 
     /// Settings of a server that belong to the cluster: asked to change them, the proxy says no rather than that they
     /// don't exist.
     private static let administrative: Set<String> = [
-        "aclfile", "auto-aof-rewrite-min-size", "auto-aof-rewrite-percentage", "bind", "client-output-buffer-limit",
+        "aclfile", "auto-aof-rewrite-min-size", "auto-aof-rewrite-percentage", "client-output-buffer-limit",
         "client-query-buffer-limit", "dbfilename", "dir", "enable-debug-command", "logfile", "loglevel", "masterauth",
         "masteruser", "min-replicas-max-lag", "min-replicas-to-write", "min-slaves-to-write", "oom-score-adj",
-        "protected-mode", "rdb-key-save-delay", "repl-backlog-size", "repl-diskless-sync", "replicaof",
+        "protected-mode", "rdb-key-save-delay", "repl-backlog-size", "repl-diskless-sync",
         "replica-serve-stale-data", "requirepass", "slave-serve-stale-data", "tls-cert-file", "tls-key-file",
         "tls-port", "unixsocket", "user",
     ]
+
+    /// Nobody can change these while a redis-server runs.
+    private static let immutable: Set<String> = [
+        "always-show-logo", "appenddirname", "appendfilename", "cluster-config-file", "cluster-enabled",
+        "cluster-port", "daemonize", "databases", "disable-thp", "io-threads", "io-threads-do-reads", "pidfile",
+        "set-proc-title", "supervised", "syslog-enabled", "syslog-facility", "syslog-ident", "tcp-backlog",
+        "unixsocketperm",
+    ]
+
+    package static func isImmutable(_ name: String) -> Bool { immutable.contains(name) }
 
     /// - Parameter name: In lower case, as for the other one.
     package static func isVisible(_ name: String) -> Bool { visible.contains(name) }

@@ -61,8 +61,9 @@ extension Worker {
         let routes = session.pointee.database.pointee.table.routes
         let databases = session.pointee.database.pointee.slots == nil ? Lane.databaseCount : 1
         return [
-            "databases": String(databases), "maxclients": String(routes.maximumConnections),
+            "bind": routes.listenHost ?? "*", "databases": String(databases), "maxclients": String(routes.maximumConnections),
             "maxmemory": String(routes.memoryLimitBytes), "port": String(routes.port),
+            "replicaof": "", "slaveof": "",
             "timeout": routes.settings["timeout"] ?? "0", "tcp-keepalive": routes.settings["tcp-keepalive"] ?? "60",
         ]
     }
@@ -86,7 +87,13 @@ extension Worker {
                     return reject(session, Self.configText(written, error.text))
                 }
             } else if ConfigurationView.isVisible(name) {
-                order.fixed[name] = value
+                do throws(SettingError) {
+                    order.fixed[name] = try SettingRule.fixed[name]?.canonical(value) ?? value
+                } catch {
+                    return reject(session, Self.configText(written, error.text))
+                }
+            } else if ConfigurationView.isImmutable(name) {
+                return reject(session, Self.configText(written, "can't set immutable config"))
             } else if ConfigurationView.isAdministrative(name) {
                 return rejectPermission(session, "config|set \(name)")
             } else {
@@ -113,7 +120,9 @@ extension Worker {
             deliver(gather.session, gather.sequence, error)
         } else if let name = ConfigurationView.difference(gather.parts[0], from: order) {
             var writer = ReplyWriter()
-            writer.error(Self.permissionText("config|set \(name)"))
+            writer.error(
+                ConfigurationView.isImmutable(name)
+                    ? Self.configText(name, "can't set immutable config") : Self.permissionText("config|set \(name)"))
             deliver(gather.session, gather.sequence, writer.bytes)
         } else if order.changes.isEmpty {
             deliver(gather.session, gather.sequence, Array("+OK\r\n".utf8))

@@ -53,7 +53,8 @@ import Testing
             ["slowlog-max-len", "x"], ["timeout", "-1"], ["activerehashing", "maybe"], ["nonsense", "1"],
             ["slowlog-max-len", "1", "slowlog-max-len", "2"], ["hll-sparse-max-bytes", "1x"],
             ["notify-keyspace-events", "Q"], ["timeout"], ["timeout", "1", "activerehashing", "maybe"],
-            ["maxmemory-policy", "none"],
+            ["maxmemory-policy", "none"], ["maxmemory", "much"], ["daemonize", "yes"], ["io-threads", "4"],
+            ["Tcp-Backlog", "7"],
         ] {
             let expected = try plain.command(["CONFIG", "SET"] + words)
             #expect(expected.hasPrefix("-"))
@@ -81,7 +82,22 @@ import Testing
         let client = try fixture.connect(10001)
         #expect(try client.command(["CONFIG", "GET", "maxmemory"]) == "*2\r\n$9\r\nmaxmemory\r\n$7\r\n1048576\r\n")
         #expect(try client.command(["CONFIG", "SET", "maxmemory", "1"]).hasPrefix("-NOPERM "))
+        #expect(try client.command(["CONFIG", "SET", "maxmemory", "1mb", "databases", "16"]) == "+OK\r\n")
         #expect(try client.command(["CONFIG", "SET", "maxmemory", "1048576"]) == "+OK\r\n")
+    }
+
+    /// Of the endpoint, not of a shard behind it.
+    @Test func whereItListensAndWhoseReplicaItIs() throws {
+        let fixture = try ProxyFixture(host: "127.0.53.108", shards: 1)
+        _ = try fixture.tell(.update(fixture.routes(1, port: 10001, shards: 1)))
+        let client = try fixture.connect(10001)
+        let shard = try RedisConnection(path: fixture.socket(0))
+        #expect(try shard.command(["REPLICAOF", "127.0.62.254", "1"]) == "+OK\r\n")
+        #expect(try client.command(["CONFIG", "GET", "bind"]) == "*2\r\n$4\r\nbind\r\n$12\r\n127.0.53.108\r\n")
+        for name in ["replicaof", "slaveof"] {
+            #expect(
+                try client.command(["CONFIG", "GET", name]) == "*2\r\n$\(name.utf8.count)\r\n\(name)\r\n$0\r\n\r\n")
+        }
     }
 
     @Test func withoutAManagerAnErrorSaysSo() throws {
