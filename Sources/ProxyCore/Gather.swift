@@ -28,10 +28,13 @@ package final class Gather {
         case info(InfoFacts)
         /// Rewrites the cursor of the shard's reply.
         case scan(ScanPlace)
-        /// `SCRIPT EXISTS`: element-wise AND.
-        case every
+        /// `SCRIPT EXISTS`: all shards have it, or one does and the proxy can bring it to the others.
+        case scripts(known: [Bool])
         /// Newest first, at most so many.
         case slowlog(limit: Int)
+        case slowlogLength
+        /// Texts of those who have something to tell.
+        case report
         case functionStats, histogram
         /// The shard's description of a command this loop doesn't know.
         case learn

@@ -8,6 +8,9 @@ package enum MonitorLine {
         "replconf", "replicaof", "role", "select", "shutdown", "wait",
     ]
 
+    /// - Parameter name: Of a command, in lower case.
+    static func isOwn(_ name: String) -> Bool { ownCommands.contains(name) }
+
     /// - Parameters:
     ///   - line: `+<seconds> [<database> <address>] "<command>" …`, with its line end.
     ///   - endpoint: Stands in for the address, which is a proxy's. What scripts run keeps its `lua`.
@@ -25,6 +28,26 @@ package enum MonitorLine {
             return nil
         }
         return Array(line[...blank]) + (isScript ? Array(address) : Array(endpoint.utf8)) + Array(line[(quote - 2)...])
+    }
+
+    /// As a redis-server writes it.
+    package static func line(
+        seconds: Int, microseconds: Int, database: Int, endpoint: String, _ words: [[UInt8]]
+    ) -> [UInt8] {
+        let fraction = String(microseconds)
+        let time = "\(seconds)." + String(repeating: "0", count: max(0, 6 - fraction.utf8.count)) + fraction
+        return Array("+\(time) [\(database) \(endpoint)]".utf8) + words.flatMap { [32] + quoted($0) } + [13, 10]
+    }
+
+    private static func quoted(_ word: [UInt8]) -> [UInt8] {
+        let digits = Array("0123456789abcdef".utf8)
+        let named: [UInt8: String] = [7: "a", 8: "b", 9: "t", 10: "n", 13: "r", 34: "\"", 92: "\\"]
+        return [34]
+            + word.flatMap { byte -> [UInt8] in
+                if let name = named[byte] { return [92] + Array(name.utf8) }
+                if byte >= 32 && byte < 127 { return [byte] }
+                return Array("\\x".utf8) + [digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+            } + [34]
     }
 
     /// The write that stands in front of a WAIT.

@@ -7,6 +7,7 @@ package enum ReplyMerger {
     ) -> [UInt8] {
         guard let first = parts.first else { return malformed }
         if case .anyOK = merge { return parts.first { !isError($0) } ?? decisive(parts) }
+        if case .report = merge, let some = some(parts) { return report(some, usesRESP3) }
         if let error = parts.first(where: isError) { return error }
         switch merge {
         case .latencyLatest: return LatencyMerger.latest(parts)
@@ -16,7 +17,7 @@ package enum ReplyMerger {
         case .minimum: return integer(parts.map(number).min() ?? 0)
         case .configuration(let own): return ConfigurationView.merge(first, own)
         case .list: return list(parts)
-        case .learn, .learnVersion, .settings, .keys, .functions, .functionFlags, .scriptLoad, .transaction, .busy, .first,
+        case .learn, .learnVersion, .report, .settings, .keys, .functions, .functionFlags, .scriptLoad, .transaction, .busy, .first,
             .anyOK:
             return first
         case .fixed(let reply): return reply
@@ -24,9 +25,10 @@ package enum ReplyMerger {
         case .randomKey: return randomKey(parts, random)
         case .info(let facts): return InfoMerger.merge(parts, facts)
         case .scan(let place): return scan(first, place)
-        case .every: return every(parts)
+        case .scripts(let known): return scripts(parts, known)
         case .union, .intersection, .difference: return SetMerger.merge(parts, merge, usesRESP3: usesRESP3) ?? malformed
-        case .slowlog(let limit): return slowlog(parts, limit)
+        case .slowlog(let limit): return SlowLogMerger.entries(parts, limit) ?? malformed
+        case .slowlogLength: return SlowLogMerger.count(parts) ?? malformed
         case .functionStats: return functionStats(parts)
         case .histogram: return HistogramMerger.merge(parts, usesRESP3: usesRESP3) ?? malformed
         }
@@ -148,15 +150,38 @@ package enum ReplyMerger {
         return isWhole ? writer.bytes : malformed
     }
 
-    private static func every(_ parts: [[UInt8]]) -> [UInt8] {
-        var flags: [Int] = []
-        for (index, part) in parts.enumerated() {
-            let values = ReplyValue(part)?.elements.map { $0.number ?? 0 } ?? []
-            flags = index == 0 ? values : zip(flags, values).map { $0 & $1 }
-        }
+    /// - Parameter known: Which of them the proxy can bring to a shard that lacks it.
+    private static func scripts(_ parts: [[UInt8]], _ known: [Bool]) -> [UInt8] {
+        let values = parts.map { ReplyValue($0)?.elements.map { $0.number ?? 0 } ?? [] }
         var writer = ReplyWriter()
-        writer.array(flags.count)
-        for flag in flags { writer.integer(flag) }
+        let count = values.map(\.count).min() ?? 0
+        writer.array(count)
+        for index in 0..<count {
+            let isBrought = index < known.count && known[index]
+            let has = { (shard: [Int]) in shard[index] != 0 }
+            writer.integer(isBrought ? (values.contains(where: has) ? 1 : 0) : values.allSatisfy(has) ? 1 : 0)
+        }
+        return writer.bytes
+    }
+
+    /// Those that are no errors; nil when all are. A shard may have nothing to tell of an event that another one had.
+    private static func some(_ parts: [[UInt8]]) -> [[UInt8]]? {
+        let some = parts.filter { !isError($0) }
+        return some.isEmpty ? nil : some
+    }
+
+    /// Text for people, one shard's below the other's.
+    private static func report(_ parts: [[UInt8]], _ usesRESP3: Bool) -> [UInt8] {
+        if parts.count == 1 { return parts[0] }
+        var texts: [[UInt8]] = []
+        for part in parts {
+            guard let type = part.first, type == UInt8(ascii: "$") || type == UInt8(ascii: "="),
+                let line = part.firstIndex(of: 10)
+            else { return malformed }
+            texts.append(Array(part[(line + 1)...].dropLast(2).dropFirst(type == UInt8(ascii: "=") ? 4 : 0)))
+        }
+        var writer = ReplyWriter(usesRESP3: usesRESP3)
+        writer.verbatim(Array(texts.joined(separator: [10])))
         return writer.bytes
     }
 
@@ -185,33 +210,6 @@ package enum ReplyMerger {
             writer.bulk(name)
             writer.integer(count)
         }
-        return writer.bytes
-    }
-
-    /// Entries begin with a number of their own and the time in seconds.
-    private static func slowlog(_ parts: [[UInt8]], _ limit: Int) -> [UInt8] {
-        var entries: [(time: Int, bytes: [UInt8])] = []
-        for part in parts {
-            let isWhole = read(part) { reader -> Bool in
-                guard reader.type == UInt8(ascii: "*"), var left = reader.number() else { return false }
-                while left > 0, let entry = reader.value() {
-                    var inner = ReplyReader(entry.start, entry.count)
-                    guard inner.number() ?? 0 > 1, inner.number() != nil, let time = inner.number() else {
-                        return false
-                    }
-                    entries.append((time, entry.bytes))
-                    left -= 1
-                }
-                return left <= 0
-            }
-            if !isWhole { return malformed }
-        }
-        // Stable: entries of one shard and second stay in its order.
-        let sorted = entries.enumerated().sorted { ($1.element.time, $0.offset) < ($0.element.time, $1.offset) }
-        var writer = ReplyWriter()
-        let shown = limit < 0 ? sorted.count : min(limit, sorted.count)
-        writer.array(shown)
-        for entry in sorted.prefix(shown) { writer.raw(entry.element.bytes) }
         return writer.bytes
     }
 

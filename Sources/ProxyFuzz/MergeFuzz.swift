@@ -41,10 +41,10 @@ enum MergeFuzz {
         case 10: .configuration(["maxmemory": "1"])
         case 11: .info(InfoFacts(port: 1, connections: 2, memoryLimitBytes: 3, processIdentifier: 4))
         case 12: .scan(ScanPlace(firstSlot: 0, mark: 129, cursor: 0, following: random.isOne(in: 2) ? nil : 77))
-        case 13: .every
-        case 14: .slowlog(limit: random.below(5) - 1)
+        case 13: .scripts(known: [random.isOne(in: 2), random.isOne(in: 2)])
+        case 14: random.isOne(in: 2) ? .slowlog(limit: random.below(5) - 1) : .slowlogLength
         case 15: .functionStats
-        case 16: .namedCounts
+        case 16: random.isOne(in: 2) ? .namedCounts : .report
         case 17: .latencyLatest
         case 18: .latencyHistory
         default: .histogram
@@ -89,7 +89,7 @@ enum MergeFuzz {
             writer.array(2)
             writer.bulk(random.one(of: ["0", "5", "x", "18446744073709551615"]))
             bulks(&writer, random.below(4), isSet: false, &random)
-        case .every:
+        case .scripts:
             writer.array(2)
             for _ in 0..<2 { writer.integer(random.below(2)) }
         case .latencyLatest, .latencyHistory:
@@ -101,12 +101,14 @@ enum MergeFuzz {
                 if merge.isLatest { writer.bulk(random.one(of: ["command", "fork"])) }
                 for _ in 0..<(merge.isLatest ? 3 : 2) { writer.integer(number()) }
             }
-        case .slowlog:
-            let count = random.below(3)
+        case .report: writer.verbatim(random.one(of: ["", "Dave", "\r\n"]))
+        case .slowlog, .slowlogLength:
+            let count = random.below(4)
             writer.array(count)
             for _ in 0..<count {
-                writer.array(3)
+                writer.array(4)
                 for _ in 0..<3 { writer.integer(number()) }
+                writer.command(random.one(of: [["get", "a"], ["FLUSHALL"], ["config", "get", "x"], []]))
             }
         case .histogram:
             writer.map(pairs: 1)

@@ -95,12 +95,13 @@ extension Worker {
         case .anyShard: return forwardAnywhere(session, bytes, command, info)
         case .firstShard: return forward(session, toShard: 0, bytes, command, info)
         case .allShardsOK, .allShardsFirst, .allShardsSum, .allShardsList, .allShardsEvery, .allShardsInfo,
-            .latencyHistogram, .latencyLatest, .latencyHistory, .slowlogGet, .namedCounts, .lastsave, .scriptLoad,
+            .latencyHistogram, .latencyLatest, .latencyHistory, .latencyReport, .namedCounts, .lastsave, .scriptLoad,
             .scriptFlush:
             if info.handling == .scriptFlush { forgetScripts(session) }
             return fanOut(session, bytes, command, merge(session, bytes, command, info), isWrite: info.isWrite)
         case .allShardsAnyOK, .functionStats:
             return askPastScripts(session, bytes, command, merge(session, bytes, command, info))
+        case .slowlogGet, .slowlogLength: return slowlog(session, bytes, command, info)
         case .randomKey: return randomKey(session)
         case .scan: return scan(session, bytes, command, info)
         case .multi:
@@ -147,7 +148,10 @@ extension Worker {
             return forwardBlocking(session, toShard: index, bytes, command, info)
         }
         let step = forward(session, toShard: index, bytes, command, info)
-        if info.isScript, case .next = step { noteScript(sharedUpstream(session, index)) }
+        if info.isScript, case .next = step {
+            noteScript(sharedUpstream(session, index))
+            if database.pointee.slots != nil { rememberScript(session, bytes, command, info) }
+        }
         return step
     }
 

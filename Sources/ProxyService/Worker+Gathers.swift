@@ -25,14 +25,14 @@ extension Worker {
         switch info.handling {
         case .allShardsSum: .sum
         case .allShardsList: .list
-        case .allShardsEvery: .every
+        case .allShardsEvery: .scripts(known: knownScripts(session, bytes, command))
         case .allShardsAnyOK: .anyOK
         case .allShardsInfo: .info(infoFacts(session.pointee.database))
         case .functionStats: .functionStats
         case .latencyHistogram: .histogram
         case .latencyLatest: .latencyLatest
         case .latencyHistory: .latencyHistory
-        case .slowlogGet: .slowlog(limit: slowlogLimit(bytes, command))
+        case .latencyReport: .report
         case .namedCounts: .namedCounts
         case .scriptLoad: .scriptLoad(body: ArgumentCursor.all(bytes, command).last?.bytes ?? [])
         default: .first
@@ -58,10 +58,25 @@ extension Worker {
         return .next
     }
 
-    /// Every shard gives as many as are wanted, of which the newest are kept. Redis shows ten when not told; a count that
-    /// is none is refused by the shards.
-    private func slowlogLimit(_ bytes: Bytes, _ command: ScannedCommand) -> Int {
-        command.argumentCount > 2 ? ArgumentCursor.all(bytes, command)[2].integer ?? 0 : 10
+    /// SLOWLOG GET and LEN. Every shard gives all that it has, since some of it is left out. Redis shows ten when not
+    /// told; a count that is none is a shard's to refuse.
+    mutating func slowlog(
+        _ session: SessionPointer, _ bytes: Bytes, _ command: ScannedCommand, _ info: CommandInfo
+    ) -> Step {
+        var merge = Gather.Merge.slowlogLength
+        if info.handling == .slowlogGet {
+            let limit = command.argumentCount > 2 ? ArgumentCursor.all(bytes, command)[2].integer ?? -2 : 10
+            if limit < -1 || command.argumentCount > 3 { return forward(session, toShard: 0, bytes, command, info) }
+            merge = .slowlog(limit: limit)
+        }
+        if mustParkForAll(session) { return .parked }
+        let gather = makeGather(session, merge, session.pointee.database.pointee.shardCount)
+        var writer = ReplyWriter()
+        writer.command(["SLOWLOG", "GET", "-1"])
+        for shard in 0..<gather.parts.count {
+            ask(gather, shard, sharedUpstream(session, shard), writer.bytes, isWrite: false)
+        }
+        return .next
     }
 
     /// One cursor space: the place among the shards travels in the cursor (``ScanPlace``).

@@ -1,10 +1,12 @@
+import COpenSSL
 import ProxyCore
 import RESP
 
 /// Scripts and functions belong to the whole database, yet a shard may lack them: it restarted without its data, or it
 /// came later. What it lacks is brought to it when it says so, and the request is sent again.
 ///
-/// - A script's text is asked of nobody: the proxy remembers what was loaded through it (`SCRIPT LOAD`).
+/// - A script's text is asked of nobody: the proxy remembers what was loaded through it (`SCRIPT LOAD`), and where
+///   there are several shards, also what one of them got by EVAL.
 /// - Functions are another shard's to tell (`FUNCTION DUMP`).
 extension Worker {
     private static let noScript = Array("-NOSCRIPT No matching script. Please use EVAL.\r\n".utf8)
@@ -117,6 +119,27 @@ extension Worker {
             shared.scripts.withLock { $0.remember(Array(reply[5..<45]), body) }
         }
         deliver(gather.session, gather.sequence, reply)
+    }
+
+    /// A shard has it from EVAL, by the digest of its text; the others may be asked for it by EVALSHA.
+    func rememberScript(_ session: SessionPointer, _ bytes: Bytes, _ command: ScannedCommand, _ info: CommandInfo) {
+        guard info.name == "eval" || info.name == "eval_ro" else { return }
+        let body = ArgumentCursor.all(bytes, command)[1]
+        var digest = [UInt8](repeating: 0, count: 20)
+        EVP_Digest(body.start, body.count, &digest, nil, EVP_sha1(), nil)
+        let digits = Array("0123456789abcdef".utf8)
+        let name = digest.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
+        let shared = session.pointee.database.pointee.table.shared
+        shared.scripts.withLock { cache in
+            if cache.body(of: name) == nil { cache.remember(name, body.bytes) }
+        }
+    }
+
+    /// SCRIPT EXISTS: which of them could be brought to a shard.
+    func knownScripts(_ session: SessionPointer, _ bytes: Bytes, _ command: ScannedCommand) -> [Bool] {
+        let digests = ArgumentCursor.all(bytes, command).dropFirst(2).map { $0.bytes.map(asciiLowered) }
+        let shared = session.pointee.database.pointee.table.shared
+        return shared.scripts.withLock { cache in digests.map { cache.body(of: $0) != nil } }
     }
 
     /// SCRIPT FLUSH is on its way to every shard.

@@ -24,7 +24,7 @@
     case allShardsAnyOK
     /// On their way to every shard they are noted here.
     case scriptLoad, scriptFlush
-    case functionStats, latencyHistogram, latencyLatest, latencyHistory, slowlogGet, namedCounts
+    case functionStats, latencyHistogram, latencyLatest, latencyHistory, latencyReport, slowlogGet, slowlogLength, namedCounts
     case randomKey, scan
     /// Answered by the proxy.
     case auth, hello, ping, echo, quit, select, client, commandInfo, time, config, reset, role, acl, lastsave
@@ -40,7 +40,7 @@
 extension CommandHandling {
     /// Handling of a command that isn't told by its keys and flags alone. A subcommand without an entry goes the way
     /// of its container, where that has one.
-    static func special(_ name: String) -> CommandHandling? {
+    package static func special(_ name: String) -> CommandHandling? {
         if let own = named[name] { return own }
         guard let bar = name.firstIndex(of: "|") else { return nil }
         return named[String(name[..<bar])]
@@ -61,7 +61,8 @@ extension CommandHandling {
         "function|help": .anyShard, "memory": .notPermitted, "memory|usage": .keys, "memory|help": .anyShard,
         "latency": .notPermitted, "latency|histogram": .latencyHistogram, "latency|help": .anyShard,
         "latency|latest": .latencyLatest, "latency|history": .latencyHistory, "latency|reset": .allShardsSum,
-        "slowlog": .notPermitted, "slowlog|len": .allShardsSum, "slowlog|get": .slowlogGet,
+        "latency|doctor": .latencyReport, "latency|graph": .latencyReport,
+        "slowlog": .notPermitted, "slowlog|len": .slowlogLength, "slowlog|get": .slowlogGet,
         "slowlog|reset": .allShardsOK, "slowlog|help": .anyShard, "auth": .auth, "hello": .hello, "ping": .ping,
         "echo": .echo, "quit": .quit, "select": .select, "client": .client, "command": .commandInfo, "time": .time,
         "config": .config, "reset": .reset, "role": .role, "acl": .acl, "lastsave": .lastsave, "readonly": .readonly,
@@ -83,7 +84,18 @@ extension CommandHandling {
         case .key, .keys, .otherDatabase, .namedCounts, .keysByShard, .sort, .mget, .mset, .sunion, .sinter, .sdiff,
             .countOfKeys, .anyShard, .firstShard,
             .allShardsOK, .allShardsSum, .allShardsList, .randomKey, .scan, .allShardsFirst, .allShardsEvery,
-            .slowlogGet, .latencyHistogram, .latencyLatest, .latencyHistory:
+            .slowlogGet, .latencyHistogram, .latencyLatest, .latencyHistory, .latencyReport:
+            true
+        default: false
+        }
+    }
+
+    /// Every shard executes it, so that one request is in the slow log of each.
+    package var isForAllShards: Bool {
+        switch self {
+        case .allShardsOK, .allShardsSum, .allShardsList, .allShardsInfo, .allShardsFirst, .allShardsEvery,
+            .allShardsAnyOK, .scriptLoad, .scriptFlush, .functionStats, .latencyHistogram, .latencyLatest,
+            .latencyHistory, .latencyReport, .slowlogGet, .slowlogLength, .namedCounts, .randomKey, .lastsave:
             true
         default: false
         }

@@ -116,6 +116,27 @@ import Testing
         #expect(try client.command(["EVALSHA", digest, "1", "foo"]).hasPrefix("-NOSCRIPT "))
     }
 
+    /// EVAL leaves a script at one shard; by its digest it is found everywhere.
+    @Test func whatOneShardHasFromEvalAllHave() throws {
+        let fixture = try ProxyFixture(host: "127.0.62.30", shards: 3)
+        _ = try fixture.tell(.update(fixture.routes(1, port: 10001, shards: 3)))
+        let client = try fixture.connect(10001)
+        let body = "return redis.call('INCR', KEYS[1])"
+        let digest = "db4a6e9bf3d1c5f0b6e0f7b9f6a2e4c1d0a9b8c7"
+        #expect(try client.command(["EVAL", body, "1", "bar"]) == ":1\r\n")
+        let shard = try RedisConnection(path: fixture.socket(0))
+        let known = String(try shard.command(["SCRIPT", "LOAD", body]).split(whereSeparator: \.isNewline)[1])
+        #expect(try client.command(["SCRIPT", "EXISTS", known.uppercased(), digest]) == "*2\r\n:1\r\n:0\r\n")
+        for key in ["foo", "hello", "baz"] { #expect(try client.command(["EVALSHA", known, "1", key]) == ":1\r\n") }
+        // One that could not be compiled is nowhere.
+        #expect(try client.command(["EVAL", "return (", "0"]).hasPrefix("-ERR Error compiling script"))
+        #expect(
+            try client.command(["SCRIPT", "EXISTS", "728acb63e2aaef0ee859ece5db586bff5d800d1e"]) == "*1\r\n:0\r\n")
+        #expect(try client.command(["SCRIPT", "FLUSH"]) == "+OK\r\n")
+        #expect(try client.command(["EVALSHA", known, "1", "foo"]).hasPrefix("-NOSCRIPT "))
+        #expect(try client.command(["SCRIPT", "EXISTS", known]) == "*1\r\n:0\r\n")
+    }
+
     /// What was sent behind it must not be overtaken: then the client hears what is missing.
     @Test func aPipelineIsNotReordered() throws {
         let fixture = try ProxyFixture(host: "127.0.53.134", shards: 1)

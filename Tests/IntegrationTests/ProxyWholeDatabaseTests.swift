@@ -86,12 +86,27 @@ import TestSupport
         #expect(
             try client.command(["SLOWLOG", "GET", "-2"]).hasPrefix("-ERR count should be greater than or equal to -1"))
         #expect(try client.command(["SLOWLOG", "RESET"]) == "+OK\r\n")
+        for words in [["SET", "foo", "1"], ["CONFIG", "GET", "port"], ["FLUSHDB"], ["GET", "bar"], ["GET", "foo"]] {
+            #expect(try !client.command(words).hasPrefix("-"))
+        }
+        // What went to all is there once, what the proxy asked for itself is not.
+        #expect(try client.command(["SLOWLOG", "LEN"]) == ":5\r\n")
+        try client.send(RedisConnection.encode(["SLOWLOG", "GET", "-1"]))
+        let shown = ReplyTree(try client.reply()).children.map { $0.children[3].children.map { printable($0.content) } }
+        #expect(shown.filter { $0 == ["FLUSHDB"] }.count == 1)
+        #expect(shown.last == ["SLOWLOG", "RESET"] && !shown.contains { $0[0] == "CONFIG" })
+        #expect(try client.command(["LATENCY", "DOCTOR"]).contains("latency"))
+        #expect(try client.command(["LATENCY", "GRAPH", "nosuch"]) == plainReply(fixture, ["LATENCY", "GRAPH", "nosuch"]))
         let histogram = try client.command(["LATENCY", "HISTOGRAM", "set"])
         #expect(histogram.hasPrefix(version == 2 ? "*2\r\n$3\r\nset\r\n*4\r\n" : "%1\r\n$3\r\nset\r\n%2\r\n"))
         #expect(histogram.contains("$5\r\ncalls\r\n:5\r\n"))
         let plain = try RedisConnection(path: fixture.socket(0))
         _ = try plain.command(["HELLO", "\(version)"])
         #expect(try client.command(["FUNCTION", "STATS"]) == plain.command(["FUNCTION", "STATS"]))
+    }
+
+    private func plainReply(_ fixture: ProxyFixture, _ words: [String]) throws -> String {
+        try RedisConnection(path: fixture.socket(0)).command(words)
     }
 
     @Test func whatIsJoinedAndWhatIsNot() throws {

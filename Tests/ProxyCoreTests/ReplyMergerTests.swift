@@ -18,7 +18,12 @@ import Testing
         #expect(merge([":1\r\n", ":41\r\n"], .sum) == ":42\r\n")
         #expect(merge(["*1\r\n$1\r\na\r\n", "*0\r\n", "*2\r\n+b\r\n+c\r\n"], .list) == "*3\r\n$1\r\na\r\n+b\r\n+c\r\n")
         #expect(merge([":1\r\n", "-LOADING x\r\n"], .sum) == "-LOADING x\r\n")
-        #expect(merge(["*2\r\n:1\r\n:1\r\n", "*2\r\n:1\r\n:0\r\n"], .every) == "*2\r\n:1\r\n:0\r\n")
+        #expect(merge(["*2\r\n:1\r\n:1\r\n", "*2\r\n:1\r\n:0\r\n"], .scripts(known: [])) == "*2\r\n:1\r\n:0\r\n")
+        #expect(
+            merge(["*3\r\n:1\r\n:1\r\n:0\r\n", "*3\r\n:1\r\n:0\r\n:0\r\n"], .scripts(known: [false, true, true]))
+                == "*3\r\n:1\r\n:1\r\n:0\r\n")
+        #expect(merge(["$1\r\na\r\n", "-ERR x\r\n", "$1\r\nb\r\n"], .report) == "$3\r\na\nb\r\n")
+        #expect(merge(["-ERR x\r\n", "-ERR x\r\n"], .report) == "-ERR x\r\n")
         #expect(merge(["$-1\r\n", "$1\r\nk\r\n", ":0\r\n", ":1\r\n"], .randomKey) == "$1\r\nk\r\n")
         #expect(merge(["_\r\n", "$1\r\nk\r\n", ":0\r\n", ":0\r\n"], .randomKey) == "$1\r\nk\r\n")
         #expect(merge(["$-1\r\n", "$-1\r\n", ":0\r\n", ":0\r\n"], .randomKey) == "$-1\r\n")
@@ -51,10 +56,23 @@ import Testing
     }
 
     @Test func slowCommandsComeNewestFirst() {
-        func entry(_ number: Int, _ time: Int) -> String { "*3\r\n:\(number)\r\n:\(time)\r\n:5\r\n" }
+        func entry(_ number: Int, _ time: Int, _ words: String = "get") -> String {
+            let words = words.split(separator: " ").map { "$\($0.utf8.count)\r\n\($0)\r\n" }
+            return "*4\r\n:\(number)\r\n:\(time)\r\n:5\r\n*\(words.count)\r\n" + words.joined()
+        }
         let parts = ["*2\r\n\(entry(7, 300))\(entry(6, 100))", "*1\r\n\(entry(1, 200))"]
         #expect(merge(parts, .slowlog(limit: 2)) == "*2\r\n\(entry(7, 300))\(entry(1, 200))")
         #expect(merge(parts, .slowlog(limit: -1)) == "*3\r\n\(entry(7, 300))\(entry(1, 200))\(entry(6, 100))")
+        #expect(merge(parts, .slowlogLength) == ":3\r\n")
+        // What went to all shards is there once, behind what came after it at any of them; what is nobody's is not.
+        let all = [
+            "*3\r\n\(entry(9, 9, "FLUSHALL"))\(entry(8, 9, "set a"))\(entry(7, 9, "CONFIG GET x"))",
+            "*3\r\n\(entry(5, 9, "get b"))\(entry(4, 9, "FLUSHALL"))\(entry(3, 9, "get c"))",
+        ]
+        #expect(
+            merge(all, .slowlog(limit: -1))
+                == "*4\r\n\(entry(5, 9, "get b"))\(entry(9, 9, "FLUSHALL"))\(entry(8, 9, "set a"))\(entry(3, 9, "get c"))")
+        #expect(merge(all, .slowlogLength) == ":4\r\n")
     }
 
     @Test func histogramsAddUp() {
