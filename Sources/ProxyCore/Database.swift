@@ -50,6 +50,8 @@ package final class DatabaseShared: Sendable {
     package let heldClients = Atomic<Int>(0)
     /// Upstreams that were overtaken because of a script that has not ended.
     package let longScripts = Atomic<Int>(0)
+    /// Clients that MONITOR.
+    package let monitors = Atomic<Int>(0)
     package let scripts = Mutex(ScriptCache())
     package init() {}
 }

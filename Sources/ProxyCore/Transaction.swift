@@ -72,8 +72,12 @@ package struct Execution {
     /// Index of the shard that has executed the block.
     package let shard: Int
 
-    package init(_ transaction: Transaction, shard: Int) {
+    /// Number of the request.
+    package let sequence: UInt32
+
+    package init(_ transaction: Transaction, shard: Int, sequence: UInt32) {
         self.shard = shard
+        self.sequence = sequence
         parts = transaction.parts[...]
         var writer = ReplyWriter()
         writer.array(parts.count)

@@ -17,6 +17,8 @@ struct ClientQuery: Sendable {
         /// - Parameter until: Monotonic milliseconds.
         case pause(until: Int, isWritesOnly: Bool)
         case unpause
+        /// A command that no shard has seen, for those who MONITOR.
+        case monitored(line: [UInt8])
     }
 
     let database: DatabaseID
@@ -149,6 +151,11 @@ extension Worker {
                 if unblock(database, identifier, isError, Relay(origin: origin, ticket: ticket, missing: 0)) { return }
             case .pause(let until, let isWritesOnly): pause(database, until, isWritesOnly)
             case .unpause: endPause(database)
+            case .monitored(var line):
+                for session in sessions(of: database) where session.pointee.details?.isMonitor == true {
+                    line.withUnsafeMutableBufferPointer { tell(session, $0.baseAddress!, $0.count) }
+                }
+                return
             }
         }
         loops[origin].post(.answer(ticket: ticket, answer))

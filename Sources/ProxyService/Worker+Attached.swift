@@ -263,7 +263,10 @@ extension Worker {
         if details.confirmation != nil { session.pointee.sendSequence &+= 1 }
         details.confirmation = nil
         details.subscriptions = Subscriptions()
-        details.isMonitor = false
+        if details.isMonitor {
+            details.isMonitor = false
+            session.pointee.database.pointee.table.shared.monitors.subtract(1, ordering: .relaxed)
+        }
         let attached = details.attached
         details.attached = []
         for upstream in attached { abandon(upstream) }

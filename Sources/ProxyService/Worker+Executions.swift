@@ -24,6 +24,7 @@ extension Worker {
         } else {
             details.execution = nil
             deliver(session, gather.sequence, gather.parts[0])
+            endReply(session)
         }
     }
 
@@ -48,7 +49,13 @@ extension Worker {
         details.execution = nil
         session.pointee.isMuted = !details.muted.isEmpty
         answer(session, reply)
+        endReply(session)
         return true
+    }
+
+    private mutating func endReply(_ session: SessionPointer) {
+        session.pointee.isMidReply = false
+        releasePushes(session)
     }
 
     private mutating func perform(

@@ -47,6 +47,10 @@ extension Worker {
         case .readonly: return reject(session, "ERR This instance has cluster support disabled")
         default: return reject(session, Self.unknownText(bytes, command))
         }
+        switch info.handling {
+        case .ping, .echo, .time: showOwn(session, [arguments.map(\.bytes)])
+        default: break
+        }
         answer(session, writer.bytes)
         return .next
     }

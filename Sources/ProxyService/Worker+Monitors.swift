@@ -1,3 +1,4 @@
+import Glibc
 import ProxyCore
 import RESP
 
@@ -17,12 +18,29 @@ extension Worker {
             return .next
         }
         details.isMonitor = true
+        session.pointee.database.pointee.table.shared.monitors.add(1, ordering: .relaxed)
         let database = session.pointee.database
         for index in 0..<database.pointee.shardCount {
             attach(session, to: database.pointee.shards[index], .monitor)
         }
         awaitConfirmations(session, Array("+OK\r\n".utf8))
         return .nextAfterReplies
+    }
+
+    /// Commands that were executed here: what no shard sees, no shard shows. In every loop, since monitors may be there.
+    mutating func showOwn(_ session: SessionPointer, _ commands: [[[UInt8]]]) {
+        let table = session.pointee.database.pointee.table
+        guard table.shared.monitors.load(ordering: .relaxed) > 0 else { return }
+        var now = timeval()
+        gettimeofday(&now, nil)
+        let endpoint = "\(table.routes.listenHost ?? "?"):\(table.routes.port)"
+        for words in commands {
+            let line = MonitorLine.line(
+                seconds: now.tv_sec, microseconds: Int(now.tv_usec), database: session.pointee.lane.databaseIndex,
+                endpoint: endpoint, words)
+            let query = ClientQuery(database: table.routes.database, body: .monitored(line: line))
+            for mailbox in loops { mailbox.post(.query(query, origin: index, ticket: 0)) }
+        }
     }
 
     /// `+1700000000.123456 [0 address] "command" "argument" …`

@@ -114,8 +114,9 @@ extension Worker {
         guard let details = session.pointee.details, details.tracking?.redirect == nil else { return }
         // Every shard tells of a FLUSHALL. Once is enough while the session has asked for nothing that it could keep.
         if UnsafeBufferPointer(start: bytes, count: length).elementsEqual(Self.forgetEverything) {
-            if details.forgotAt == session.pointee.nextSequence { return }
-            details.forgotAt = session.pointee.nextSequence
+            let number = details.execution?.sequence ?? session.pointee.nextSequence
+            if details.forgotAt == number { return }
+            details.forgotAt = number
         }
         tell(session, bytes, length)
     }

@@ -14,6 +14,7 @@ extension Worker {
         switch info.handling {
         case .exec: return exec(session, details, bytes, command)
         case .discard:
+            showUnexecuted(session, details, bytes, command)
             discardTransaction(session)
             answer(session, Self.ok)
             return .next
@@ -49,12 +50,12 @@ extension Worker {
         switch info.handling {
         case .client where info.name == "client|caching" && session.pointee.ownUpstreams != nil:
             return .shard  // It concerns the commands behind it.
-        case .auth, .hello, .client, .config, .role, .acl, .readonly: return .proxy(request)
+        case .auth, .hello, .client, .config, .role, .acl, .readonly, .slowlogGet, .slowlogLength: return .proxy(request)
         case .select: return isSharded ? .proxy(request) : .select(request)
         case .randomKey, .scan: return isSharded ? .proxy(request) : .shard
         case .allShardsInfo, .scriptLoad, .scriptFlush: return .everyShard(request)
         case .allShardsOK, .allShardsSum, .allShardsList, .allShardsFirst, .allShardsEvery, .allShardsAnyOK,
-            .functionStats, .latencyHistogram, .latencyLatest, .latencyHistory, .slowlogGet, .namedCounts, .lastsave:
+            .functionStats, .latencyHistogram, .latencyLatest, .latencyHistory, .latencyReport, .namedCounts, .lastsave:
             return isSharded ? .everyShard(request) : .shard
         default: return .shard
         }
@@ -111,7 +112,10 @@ extension Worker {
         case .busy(let text): return abort(session, Array("because of: ".utf8) + text)
         case .idle: break
         }
-        if details.transaction.isAborted { return abort(session, Array("because of previous errors.".utf8)) }
+        if details.transaction.isAborted {
+            showUnexecuted(session, details, bytes, command)
+            return abort(session, Array("because of previous errors.".utf8))
+        }
         var upstream = sharedUpstream(session, shardIndex(session, details.slot))
         // What was asked before over the shared upstream must have happened before a watching one is told; and what
         // the proxy does for a transaction counts for all that comes later.
@@ -140,6 +144,15 @@ extension Worker {
         details.isWatching = false
         endTransaction(session, details)
         return waits ? .nextAfterReplies : .next
+    }
+
+    /// The shard has not seen it: MULTI, and what ends it.
+    private mutating func showUnexecuted(
+        _ session: SessionPointer, _ details: SessionDetails, _ bytes: Bytes, _ command: ScannedCommand
+    ) {
+        let end = ArgumentCursor.all(bytes, command).map(\.bytes)
+        // `*1\r\n$5\r\nMULTI\r\n`, in the client's letters.
+        showOwn(session, [[Array(details.transaction.opening.dropLast(2).suffix(5))], end])
     }
 
     private mutating func abort(_ session: SessionPointer, _ reason: [UInt8]) -> Step {
@@ -171,7 +184,9 @@ extension Worker {
         }
         if details.transaction.isMixed {
             let gather = makeGather(session, .transaction, 1)
-            details.execution = Execution(details.transaction, shard: shardIndex(session, details.slot))
+            details.execution = Execution(
+                details.transaction, shard: shardIndex(session, details.slot), sequence: gather.sequence)
+            session.pointee.isMidReply = true  // What the shards push meanwhile comes behind the reply, as in Redis.
             ask(gather, 0, upstream, block, isWrite: true)
             return
         }

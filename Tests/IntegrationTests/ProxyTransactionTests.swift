@@ -124,6 +124,34 @@ import Testing
         }
     }
 
+    /// What no shard sees is shown all the same: a transaction that came to nothing, and what a proxy answers.
+    @Test func monitorShowsWhatNoShardSees() throws {
+        let fixture = try fixture(22, shards: 2)
+        let (client, monitor) = (try fixture.connect(10001), try fixture.connect(10001))
+        #expect(try monitor.command(["MONITOR"]) == "+OK\r\n")
+        for words in [
+            ["multi"], ["NOSUCH"], ["exec"], ["MULTI"], ["GET", "a"], ["DISCARD"], ["ECHO", "a\"b\n\u{1}"], ["ping"],
+        ] { _ = try client.command(words) }
+        for expected in [
+            "\"multi\"", "\"exec\"", "\"MULTI\"", "\"DISCARD\"", "\"ECHO\" \"a\\\"b\\n\\x01\"", "\"ping\"",
+        ] {
+            let line = String(decoding: try monitor.reply(), as: UTF8.self)
+            #expect(line.hasSuffix(" [0 127.0.62.22:10001] \(expected)\r\n"), "\(line)")
+        }
+    }
+
+    /// Of all shards, once, and behind the reply of the transaction that it is about.
+    @Test func aTrackedClientIsToldBehindTheReply() throws {
+        let fixture = try fixture(23, shards: 3)
+        let client = try fixture.connect(10001)
+        #expect(try client.command(["HELLO", "3"]).hasPrefix("%7"))
+        #expect(try client.command(["CLIENT", "TRACKING", "ON"]) == "+OK\r\n")
+        for key in ["foo", "bar", "baz"] { #expect(try client.command(["GET", key]) == "_\r\n") }
+        #expect(try transaction(client, ["FLUSHALL"]) == "*1\r\n+OK\r\n")
+        #expect(String(decoding: try client.reply(), as: UTF8.self) == ">2\r\n$10\r\ninvalidate\r\n_\r\n")
+        #expect(try client.command(["GET", "foo"]) == "_\r\n")
+    }
+
     /// As long as a script runs, Redis neither queues nor executes.
     @Test func nothingIsQueuedWhileAScriptRuns() throws {
         let fixture = try fixture(20, shards: 1)
