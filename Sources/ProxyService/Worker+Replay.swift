@@ -22,7 +22,8 @@ extension Worker {
         let isScript = count == Self.noScript.count
         guard isScript || count == Self.noFunction.count,
             UnsafeBufferPointer(start: text, count: count).elementsEqual(isScript ? Self.noScript : Self.noFunction),
-            upstream.pointee.isShared, !upstream.pointee.isRetired, pending.kind == .session, pending.part == 0,
+            upstream.pointee.isShared, !upstream.pointee.isRetired || upstream.pointee.isOvertaken,
+            pending.kind == .session, pending.part == 0,
             let target = pending.target
         else { return false }
         let session = target.assumingMemoryBound(to: Session.self)
@@ -46,7 +47,9 @@ extension Worker {
         writer.bulk("SCRIPT")
         writer.bulk("LOAD")
         writer.bulk(body)
-        send(again: pending, request, behind: writer.bytes, upstream)
+        // Overtaken meanwhile, on a busy machine: its successor goes on.
+        let successor = upstream.pointee.isOvertaken ? upstream.pointee.shard.pointee.shared[upstream.pointee.lane] : nil
+        send(again: pending, request, behind: writer.bytes, successor ?? upstream)
         return true
     }
 

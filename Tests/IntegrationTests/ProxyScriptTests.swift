@@ -127,7 +127,10 @@ import Testing
         let shard = try RedisConnection(path: fixture.socket(0))
         let known = String(try shard.command(["SCRIPT", "LOAD", body]).split(whereSeparator: \.isNewline)[1])
         #expect(try client.command(["SCRIPT", "EXISTS", known.uppercased(), digest]) == "*2\r\n:1\r\n:0\r\n")
-        for key in ["foo", "hello", "baz"] { #expect(try client.command(["EVALSHA", known, "1", key]) == ":1\r\n") }
+        for key in ["foo", "hello", "baz"] {
+            let reply = try client.command(["EVALSHA", known, "1", key])
+            #expect(reply == ":1\r\n", "\(key)")
+        }
         // One that could not be compiled is nowhere.
         #expect(try client.command(["EVAL", "return (", "0"]).hasPrefix("-ERR Error compiling script"))
         #expect(
