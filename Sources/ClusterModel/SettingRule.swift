@@ -37,7 +37,7 @@ package struct SettingRule: Hashable, Sendable {
     /// What is told and not changed, where a value can be written in more than one way.
     package static let fixed: [String: SettingRule] = [
         "maxmemory": SettingRule("maxmemory", .memory(0...Int64.max)),
-        "maxclients": SettingRule("maxclients", .integer(1...Int64(UInt32.max))),
+        "maxclients": SettingRule("maxclients", .integer(0...Int64(UInt32.max))),
         "databases": SettingRule("databases", .integer(1...Int64(Int32.max))),
         "port": SettingRule("port", .integer(0...65535)),
     ]

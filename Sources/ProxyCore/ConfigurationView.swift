@@ -9,7 +9,8 @@ package enum ConfigurationView {
         "activedefrag", "aof-use-rdb-preamble", "appendfsync", "appendonly", "bind", "cluster-enabled", "databases",
         "dynamic-hz", "hz", "io-threads", "latency-tracking-info-percentiles", "maxclients", "maxmemory",
         "maxmemory-clients", "maxmemory-policy", "no-appendfsync-on-rewrite", "port", "rdbchecksum", "rdbcompression",
-        "replica-read-only", "replicaof", "save", "set-max-listpack-entries", "set-max-listpack-value", "slave-read-only", "slaveof",
+        "replica-read-only", "replicaof", "save", "set-max-listpack-entries", "set-max-listpack-value",
+        "slave-read-only", "slaveof",
         "stop-writes-on-bgsave-error",
     ]
 

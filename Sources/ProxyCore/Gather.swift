@@ -32,7 +32,7 @@ package final class Gather {
         case scripts(known: [Bool])
         /// Newest first, at most so many.
         case slowlog(limit: Int)
-        case slowlogLength
+        case slowlogLength(limit: Int)
         /// Texts of those who have something to tell.
         case report
         case functionStats, histogram

@@ -17,7 +17,8 @@ package enum ReplyMerger {
         case .minimum: return integer(parts.map(number).min() ?? 0)
         case .configuration(let own): return ConfigurationView.merge(first, own)
         case .list: return list(parts)
-        case .learn, .learnVersion, .report, .settings, .keys, .functions, .functionFlags, .scriptLoad, .transaction, .busy, .first,
+        case .learn, .learnVersion, .report, .settings, .keys, .functions, .functionFlags, .scriptLoad, .transaction,
+            .busy, .first,
             .anyOK:
             return first
         case .fixed(let reply): return reply
@@ -28,7 +29,7 @@ package enum ReplyMerger {
         case .scripts(let known): return scripts(parts, known)
         case .union, .intersection, .difference: return SetMerger.merge(parts, merge, usesRESP3: usesRESP3) ?? malformed
         case .slowlog(let limit): return SlowLogMerger.entries(parts, limit) ?? malformed
-        case .slowlogLength: return SlowLogMerger.count(parts) ?? malformed
+        case .slowlogLength(let limit): return SlowLogMerger.count(parts, limit) ?? malformed
         case .functionStats: return functionStats(parts)
         case .histogram: return HistogramMerger.merge(parts, usesRESP3: usesRESP3) ?? malformed
         }

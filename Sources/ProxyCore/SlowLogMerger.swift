@@ -27,10 +27,10 @@ enum SlowLogMerger {
         return writer.bytes
     }
 
-    static func count(_ parts: [[UInt8]]) -> [UInt8]? {
+    static func count(_ parts: [[UInt8]], _ limit: Int) -> [UInt8]? {
         guard let merged = merged(parts) else { return nil }
         var writer = ReplyWriter()
-        writer.integer(merged.count)
+        writer.integer(min(limit, merged.count))
         return writer.bytes
     }
 
@@ -41,19 +41,25 @@ enum SlowLogMerger {
             logs.append(entries.compactMap(entry)[...])
         }
         var merged: [Entry] = []
-        while let next = logs.indices.filter({ !logs[$0].isEmpty }).max(by: { isOlder(logs[$0].first!, logs[$1].first!) }),
-            let entry = logs[next].popFirst()
-        {
+        while let next = newest(logs), let entry = logs[next].popFirst() {
             merged.append(entry)
             guard entry.isForAllShards else { continue }
             for index in logs.indices where index != next {
-                guard let other = logs[index].first, other.command == entry.command, entry.time &- other.time <= 1 else {
-                    continue
+                if let other = logs[index].first, other.command == entry.command, entry.time &- other.time <= 1 {
+                    logs[index].removeFirst()
                 }
-                logs[index].removeFirst()
             }
         }
         return merged
+    }
+
+    private static func newest(_ logs: [ArraySlice<Entry>]) -> Int? {
+        var newest: (index: Int, entry: Entry)?
+        for index in logs.indices {
+            guard let entry = logs[index].first else { continue }
+            if newest.map({ isOlder($0.entry, entry) }) ?? true { newest = (index, entry) }
+        }
+        return newest?.index
     }
 
     private static func isOlder(_ left: Entry, _ right: Entry) -> Bool {

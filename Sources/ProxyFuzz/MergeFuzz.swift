@@ -42,7 +42,7 @@ enum MergeFuzz {
         case 11: .info(InfoFacts(port: 1, connections: 2, memoryLimitBytes: 3, processIdentifier: 4))
         case 12: .scan(ScanPlace(firstSlot: 0, mark: 129, cursor: 0, following: random.isOne(in: 2) ? nil : 77))
         case 13: .scripts(known: [random.isOne(in: 2), random.isOne(in: 2)])
-        case 14: random.isOne(in: 2) ? .slowlog(limit: random.below(5) - 1) : .slowlogLength
+        case 14: random.isOne(in: 2) ? .slowlog(limit: random.below(5) - 1) : .slowlogLength(limit: 3)
         case 15: .functionStats
         case 16: random.isOne(in: 2) ? .namedCounts : .report
         case 17: .latencyLatest

@@ -61,7 +61,8 @@ extension Worker {
         let routes = session.pointee.database.pointee.table.routes
         let databases = session.pointee.database.pointee.slots == nil ? Lane.databaseCount : 1
         return [
-            "bind": routes.listenHost ?? "*", "databases": String(databases), "maxclients": String(routes.maximumConnections),
+            "bind": routes.listenHost ?? "*", "databases": String(databases),
+            "maxclients": String(routes.maximumConnections),
             "maxmemory": String(routes.memoryLimitBytes), "port": String(routes.port),
             "replicaof": "", "slaveof": "",
             "timeout": routes.settings["timeout"] ?? "0", "tcp-keepalive": routes.settings["tcp-keepalive"] ?? "60",

@@ -58,16 +58,18 @@ extension Worker {
         return .next
     }
 
-    /// SLOWLOG GET and LEN. Every shard gives all that it has, since some of it is left out. Redis shows ten when not
+    /// SLOWLOG GET and LEN. Every shard gives all that it has, since some of it is left out, and together it is no more
+    /// than one server would have kept. Redis shows ten when not
     /// told; a count that is none is a shard's to refuse.
     mutating func slowlog(
         _ session: SessionPointer, _ bytes: Bytes, _ command: ScannedCommand, _ info: CommandInfo
     ) -> Step {
-        var merge = Gather.Merge.slowlogLength
+        let kept = session.pointee.database.pointee.table.routes.settings["slowlog-max-len"].flatMap(Int.init) ?? 128
+        var merge = Gather.Merge.slowlogLength(limit: kept)
         if info.handling == .slowlogGet {
             let limit = command.argumentCount > 2 ? ArgumentCursor.all(bytes, command)[2].integer ?? -2 : 10
             if limit < -1 || command.argumentCount > 3 { return forward(session, toShard: 0, bytes, command, info) }
-            merge = .slowlog(limit: limit)
+            merge = .slowlog(limit: limit < 0 ? kept : min(limit, kept))
         }
         if mustParkForAll(session) { return .parked }
         let gather = makeGather(session, merge, session.pointee.database.pointee.shardCount)

@@ -48,7 +48,8 @@ extension Worker {
         writer.bulk("LOAD")
         writer.bulk(body)
         // Overtaken meanwhile, on a busy machine: its successor goes on.
-        let successor = upstream.pointee.isOvertaken ? upstream.pointee.shard.pointee.shared[upstream.pointee.lane] : nil
+        let successor =
+            upstream.pointee.isOvertaken ? upstream.pointee.shard.pointee.shared[upstream.pointee.lane] : nil
         send(again: pending, request, behind: writer.bytes, successor ?? upstream)
         return true
     }

@@ -50,7 +50,8 @@ extension Worker {
         switch info.handling {
         case .client where info.name == "client|caching" && session.pointee.ownUpstreams != nil:
             return .shard  // It concerns the commands behind it.
-        case .auth, .hello, .client, .config, .role, .acl, .readonly, .slowlogGet, .slowlogLength: return .proxy(request)
+        case .auth, .hello, .client, .config, .role, .acl, .readonly, .slowlogGet, .slowlogLength:
+            return .proxy(request)
         case .select: return isSharded ? .proxy(request) : .select(request)
         case .randomKey, .scan: return isSharded ? .proxy(request) : .shard
         case .allShardsInfo, .scriptLoad, .scriptFlush: return .everyShard(request)

@@ -24,7 +24,8 @@
     case allShardsAnyOK
     /// On their way to every shard they are noted here.
     case scriptLoad, scriptFlush
-    case functionStats, latencyHistogram, latencyLatest, latencyHistory, latencyReport, slowlogGet, slowlogLength, namedCounts
+    case functionStats, latencyHistogram, latencyLatest, latencyHistory, latencyReport, slowlogGet, slowlogLength,
+        namedCounts
     case randomKey, scan
     /// Answered by the proxy.
     case auth, hello, ping, echo, quit, select, client, commandInfo, time, config, reset, role, acl, lastsave

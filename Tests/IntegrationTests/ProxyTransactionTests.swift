@@ -29,7 +29,8 @@ import Testing
                 "CONFIG GET maxmemory-samples", "CONFIG SET nonsense 1", "ROLE", "INCR {t}a",
             ])
         #expect(
-            reply == "*10\r\n$-1\r\n+OK\r\n+OK\r\n:2\r\n$2\r\nme\r\n$1\r\nx\r\n*2\r\n$17\r\nmaxmemory-samples\r\n$1\r\n5\r\n"
+            reply
+                == "*10\r\n$-1\r\n+OK\r\n+OK\r\n:2\r\n$2\r\nme\r\n$1\r\nx\r\n*2\r\n$17\r\nmaxmemory-samples\r\n$1\r\n5\r\n"
                 + "-ERR Unknown option or number of arguments for CONFIG SET - 'nonsense'\r\n"
                 + "*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n:3\r\n")
         #expect(try transaction(client, ["CLIENT ID"]).hasPrefix("*1\r\n:"))
@@ -50,9 +51,10 @@ import Testing
                 == "*6\r\n:30\r\n+OK\r\n+OK\r\n+OK\r\n:1\r\n$2\r\nk0\r\n")
         #expect(try client.command(["DBSIZE"]) == ":1\r\n")
         let body = "return redis.call('GET', KEYS[1])"
-        try client.send(["MULTI", "SCRIPT LOAD \(body)", "EXEC"].flatMap { command in
-            RedisConnection.encode(command.split(separator: " ", maxSplits: 2).map(String.init))
-        })
+        try client.send(
+            ["MULTI", "SCRIPT LOAD \(body)", "EXEC"].flatMap { command in
+                RedisConnection.encode(command.split(separator: " ", maxSplits: 2).map(String.init))
+            })
         for expected in ["+OK\r\n", "+QUEUED\r\n"] { #expect(try client.reply() == Array(expected.utf8)) }
         let loaded = String(decoding: try client.reply(), as: UTF8.self)
         #expect(loaded.hasPrefix("*1\r\n$40\r\n"))
@@ -169,7 +171,8 @@ import Testing
         #expect(try clients[3].command(["MULTI"]) == "+OK\r\n")
         #expect(try clients[3].command(["CLIENT", "SETNAME", "x"]).hasPrefix("-BUSY "))
         #expect(
-            try clients[2].command(["EXEC"]).hasPrefix("-EXECABORT Transaction discarded because of: BUSY Redis is busy "))
+            try clients[2].command(["EXEC"]).hasPrefix(
+                "-EXECABORT Transaction discarded because of: BUSY Redis is busy "))
         #expect(try clients[2].command(["SCRIPT", "KILL"]) == "+OK\r\n")
         for client in [clients[1], clients[3]] {
             #expect(

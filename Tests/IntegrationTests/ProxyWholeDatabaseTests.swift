@@ -96,7 +96,8 @@ import TestSupport
         #expect(shown.filter { $0 == ["FLUSHDB"] }.count == 1)
         #expect(shown.last == ["SLOWLOG", "RESET"] && !shown.contains { $0[0] == "CONFIG" })
         #expect(try client.command(["LATENCY", "DOCTOR"]).contains("latency"))
-        #expect(try client.command(["LATENCY", "GRAPH", "nosuch"]) == plainReply(fixture, ["LATENCY", "GRAPH", "nosuch"]))
+        #expect(
+            try client.command(["LATENCY", "GRAPH", "nosuch"]) == plainReply(fixture, ["LATENCY", "GRAPH", "nosuch"]))
         let histogram = try client.command(["LATENCY", "HISTOGRAM", "set"])
         #expect(histogram.hasPrefix(version == 2 ? "*2\r\n$3\r\nset\r\n*4\r\n" : "%1\r\n$3\r\nset\r\n%2\r\n"))
         #expect(histogram.contains("$5\r\ncalls\r\n:6\r\n"))
