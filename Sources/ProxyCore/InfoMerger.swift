@@ -35,7 +35,7 @@ package enum InfoMerger {
         "rdb_changes_since_last_save", "rejected_connections", "total_commands_processed",
         "total_connections_received", "total_error_replies", "total_eviction_exceeded_time", "total_forks",
         "total_net_input_bytes", "total_net_output_bytes", "total_reads_processed", "total_writes_processed",
-        "tracking_total_items", "tracking_total_keys", "tracking_total_prefixes", "unexpected_error_replies",
+        "tracking_total_items", "tracking_total_keys", "unexpected_error_replies",
         "used_memory", "used_memory_dataset", "used_memory_functions", "used_memory_lua", "used_memory_overhead",
         "used_memory_peak", "used_memory_rss", "used_memory_scripts", "used_memory_scripts_eval",
         "used_memory_startup", "used_memory_vm_eval", "used_memory_vm_functions", "used_memory_vm_total",
@@ -46,6 +46,7 @@ package enum InfoMerger {
         "aof_rewrite_in_progress", "aof_rewrite_scheduled", "async_loading", "client_recent_max_input_buffer",
         "client_recent_max_output_buffer", "latest_fork_usec", "loading", "number_of_cached_scripts",
         "number_of_functions", "number_of_libraries", "pubsub_channels", "pubsub_patterns", "rdb_bgsave_in_progress",
+        "tracking_total_prefixes",
     ]
 
     package static func merge(_ parts: [[UInt8]], _ facts: InfoFacts) -> [UInt8] {

@@ -15,7 +15,7 @@ enum DifferentialCommands {
         "READONLY", "AUTH $v", "? HELLO", "HELLO 9", "? LASTSAVE", "WAIT 0 0", "WAIT 1 0", "= DBSIZE", "~ KEYS *",
         "? INFO server", "SCRIPT LOAD return(redis.call('type',KEYS[1]))", "SCRIPT EXISTS $v", "FUNCTION LOAD $v",
         "FUNCTION DELETE nosuch", "SCRIPT KILL", "COMMAND COUNT", "PING", "ECHO $v", "? TIME", "? RANDOMKEY", "SAVE",
-        "? SCAN 0 COUNT 1", "LATENCY RESET", "CLIENT NOSUCH", "CONFIG GET", "WATCH $k", "MULTI",
+        "SCAN abc", "LATENCY RESET", "CLIENT NOSUCH", "CONFIG GET", "WATCH $k", "MULTI",
     ].map(CommandPattern.init)
 
     private static let strings = [

@@ -169,6 +169,7 @@ import Testing
             let text =
                 "# Server\r\nredis_version:7.0.15\r\ntcp_port:0\r\n\r\n# Memory\r\nused_memory:\(memory)\r\n"
                 + "used_memory_human:x\r\n\r\n# Replication\r\nslave0:ip=10.0.0.2\r\n\r\n# Keyspace\r\n"
+                + "tracking_total_prefixes:2\r\ntracking_total_keys:3\r\n"
                 + "db0:keys=\(keys),expires=1,avg_ttl=\(keys)\r\n"
             return "$\(text.utf8.count)\r\n\(text)\r\n"
         }
@@ -180,7 +181,7 @@ import Testing
         let merged = merge([part(10, 1024), part(20, 2048)], .info(facts))
         for line in [
             "tcp_port:12345", "used_memory:3072", "used_memory_human:3.00K", "db0:keys=30,expires=2,avg_ttl=15",
-            "redis_version:7.0.15",
+            "redis_version:7.0.15", "tracking_total_prefixes:2", "tracking_total_keys:6",
         ] { #expect(merged.contains("\r\n\(line)\r\n"), "\(line) in \(merged)") }
         #expect(!merged.contains("slave0"))
         #expect(merge([verbatim(part(10, 1024)), verbatim(part(20, 2048))], .info(facts)) == verbatim(merged))
