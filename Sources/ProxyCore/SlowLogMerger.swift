@@ -66,7 +66,7 @@ enum SlowLogMerger {
         left.time == right.time ? left.isForAllShards && !right.isForAllShards : left.time < right.time
     }
 
-    /// Number, time in seconds, microseconds, the command's words, and from redis 4.0 on address and name of the client.
+    /// Number, time in seconds, microseconds, the command's words, address and name of the client.
     /// - Returns: Nil for what is not a client's.
     private static func entry(_ bytes: [UInt8]) -> Entry? {
         ReplyMerger.read(bytes) { reader in

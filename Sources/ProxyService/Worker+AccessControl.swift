@@ -10,7 +10,8 @@ extension Worker {
     private static let commandRules =
         "+@all -@admin -@dangerous +keys +flushall +flushdb +sort +sort_ro +restore +info +role +lastsave +monitor "
         + "+config|get +config|set +config|resetstat +config|rewrite +slowlog|get +slowlog|len +slowlog|reset "
-        + "+latency|doctor +latency|graph +latency|histogram +latency|history +latency|latest +latency|reset +client|list +client|kill +client|pause "
+        + "+latency|doctor +latency|graph +latency|histogram +latency|history +latency|latest "
+        + "+latency|reset +client|list +client|kill +client|pause "
         + "+client|unpause +client|unblock +client|no-evict +acl|cat +acl|list +acl|users +acl|getuser +acl|dryrun "
         + "+acl|whoami"
 

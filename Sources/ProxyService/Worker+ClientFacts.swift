@@ -19,7 +19,8 @@ extension Worker {
         let subscriptions = details?.subscriptions ?? Subscriptions()
         let isInTransaction = session.pointee.mode.contains(.transaction)
         let input = session.pointee.input
-        let held = input.capacity + session.pointee.output.capacity + (details?.transaction.byteCount ?? 0)
+        let transaction = details?.transaction ?? Transaction()
+        let held = input.capacity + session.pointee.output.capacity + transaction.byteCount
         let start =
             "id=\(facts.identifier) addr=\(facts.address) laddr=\(facts.localAddress) "
             + "fd=\(session.pointee.descriptor) name="
@@ -27,8 +28,8 @@ extension Worker {
             " age=\(facts.ageSeconds) idle=\(now &- session.pointee.lastActiveAt) flags=\(flags(session)) "
             + "db=\(session.pointee.lane.databaseIndex) sub=\(subscriptions.channelCount) "
             + "psub=\(subscriptions.patternCount) ssub=\(subscriptions.shardChannelCount) "
-            + "multi=\(isInTransaction ? details?.transaction.parts.count ?? 0 : -1) qbuf=\(session.pointee.commandBytes) "
-            + "qbuf-free=\(input.capacity - input.count) argv-mem=0 multi-mem=\(details?.transaction.byteCount ?? 0) rbs=0 "
+            + "multi=\(isInTransaction ? transaction.parts.count : -1) qbuf=\(session.pointee.commandBytes) "
+            + "qbuf-free=\(input.capacity - input.count) argv-mem=0 multi-mem=\(transaction.byteCount) rbs=0 "
             + "rbp=0 obl=0 oll=0 omem=\(session.pointee.output.capacity) "
             + "tot-mem=\(MemoryLayout<Session>.size + held) events=\(session.pointee.output.isEmpty ? "r" : "rw") "
             + "cmd=\(lastCommand(session)) user=default redir=\(details?.tracking.map { $0.redirect ?? 0 } ?? -1) "

@@ -27,7 +27,8 @@ extension Worker {
         return .nextAfterReplies
     }
 
-    /// Commands that were executed here: what no shard sees, no shard shows. In every loop, since monitors may be there.
+    /// Commands that were executed here: what no shard sees, no shard shows. Told to every loop, since monitors may be
+    /// there.
     mutating func showOwn(_ session: SessionPointer, _ commands: [[[UInt8]]]) {
         let table = session.pointee.database.pointee.table
         guard table.shared.monitors.load(ordering: .relaxed) > 0 else { return }

@@ -30,7 +30,8 @@ import Testing
             ])
         #expect(
             reply
-                == "*10\r\n$-1\r\n+OK\r\n+OK\r\n:2\r\n$2\r\nme\r\n$1\r\nx\r\n*2\r\n$17\r\nmaxmemory-samples\r\n$1\r\n5\r\n"
+                == "*10\r\n$-1\r\n+OK\r\n+OK\r\n:2\r\n$2\r\nme\r\n$1\r\nx\r\n"
+                + "*2\r\n$17\r\nmaxmemory-samples\r\n$1\r\n5\r\n"
                 + "-ERR Unknown option or number of arguments for CONFIG SET - 'nonsense'\r\n"
                 + "*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n:3\r\n")
         #expect(try transaction(client, ["CLIENT ID"]).hasPrefix("*1\r\n:"))
