@@ -79,6 +79,14 @@
         return pending
     }
 
+    /// Whether the next reply is that to a request of this session with this number.
+    @inlinable @inline(__always)
+    package func isNext(_ target: UnsafeMutableRawPointer, _ sequence: UInt32) -> Bool {
+        if isEmpty { return false }
+        let first = items.unsafelyUnwrapped + (head & mask)
+        return first.pointee.target == target && first.pointee.sequence == sequence && first.pointee.kind == .session
+    }
+
     @inlinable package subscript(index: Int) -> Pending { items.unsafelyUnwrapped[(head &+ index) & mask] }
 
     @inline(never) @usableFromInline

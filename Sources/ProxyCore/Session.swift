@@ -13,10 +13,10 @@ package typealias SessionPointer = UnsafeMutablePointer<Session>
 /// ```
 /// Invariants: `sendSequence <= nextSequence`; memory is freed only when both are equal (upstreams hold the pointer in
 /// their queues until then); `direct` points into the loop's read arena and is sent or copied before that is reused.
-package struct Session {
+@usableFromInline package struct Session {
     package var descriptor: Int32
-    package var nextSequence: UInt32 = 0
-    package var sendSequence: UInt32 = 0
+    @usableFromInline package var nextSequence: UInt32 = 0
+    @usableFromInline package var sendSequence: UInt32 = 0
     /// Most requests that may be unanswered. Halves when the client reads slowly, doubles when it keeps up.
     package var window: UInt32 = Session.initialWindow
     package var mode: SessionMode
@@ -90,7 +90,7 @@ package struct Session {
         lastActiveAt = connectedAt
     }
 
-    package var hasUnanswered: Bool { nextSequence != sendSequence }
+    @inlinable package var hasUnanswered: Bool { nextSequence != sendSequence }
     package var usesRESP3: Bool { lane.usesRESP3 }
     /// Has upstreams of its own, which a command may occupy for long.
     package var holdsUpstreams: Bool {

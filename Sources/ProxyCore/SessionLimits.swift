@@ -1,8 +1,8 @@
 /// What one client may take of a proxy. Everything that a client can make grow has its limit here.
-package struct SessionLimits: Equatable {
+@usableFromInline package struct SessionLimits: Equatable {
     /// Unsent replies beyond which nothing more is read from a client. Lower values slow down who reads slowly sooner,
     /// higher ones cost memory for each of them.
-    package static let backlogBytes = 1 << 20
+    @inlinable package static var backlogBytes: Int { 1 << 20 }  // No global: it is looked at for every request.
     /// Unsent replies, those that wait for their turn included, beyond which a client is cut off. A single reply may
     /// be larger: it counts when it has been taken from the shard and the client has not read it.
     package static let outputBytes = 256 << 20

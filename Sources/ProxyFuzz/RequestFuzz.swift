@@ -63,7 +63,32 @@ enum RequestFuzz {
                 if cut > 0, scan(Array(bytes[..<cut]), slack: 0x0A).0 != .partial { return "complete at \(cut) bytes" }
             }
         }
-        return compareProgress(bytes, outcome, command, &random)
+        return compareHead(bytes, outcome, command, &random) ?? compareProgress(bytes, outcome, command, &random)
+    }
+
+    /// Which command it is does not matter to a scan.
+    private static let anyInfo = CommandInfo(name: "get", arity: 2, flags: "r", keys: [.firstArgument])
+
+    /// A remembered head finds what the scanner finds, or nothing.
+    private static func compareHead(
+        _ bytes: [UInt8], _ outcome: CommandScan, _ command: ScannedCommand, _ random: inout SeededRandom
+    ) -> String? {
+        guard outcome == .complete, command.argumentCount > 0 else { return nil }
+        var head = CommandHead()
+        withUnsafePointer(to: anyInfo) { entry in withSlack(bytes) { start, _ in head.remember(start, command, entry) } }
+        for input in [bytes, mutated(bytes, &random), Array(bytes.prefix(random.below(bytes.count)))] {
+            for slack: UInt8 in [0x30, 13] {
+                var found = ScannedCommand()
+                if !withSlack(input, slack: slack, { head.scan($0, $1, &found) }) { continue }
+                let (second, whole) = scan(input, slack: slack)
+                let isSame =
+                    second == .complete && found.byteCount == whole.byteCount
+                    && found.argumentCount == whole.argumentCount && found.keyCount == whole.keyCount
+                    && (whole.argumentCount < 2 || found.keyOffset == whole.keyOffset)
+                if !isSame { return "the remembered head finds another command in \(shown(input))" }
+            }
+        }
+        return nil
     }
 
     private static func compareArguments(

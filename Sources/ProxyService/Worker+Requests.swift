@@ -34,19 +34,25 @@ extension Worker {
         var upstreams = upstreams(of: session)
         var passingTier = database.pointee.passingTier
         var command = ScannedCommand()
+        var head = CommandHead()
         var runStart = index
         var run: UpstreamPointer?
         let firstSequence = session.pointee.nextSequence
         defer { database.pointee.statistics.requests &+= UInt64(session.pointee.nextSequence &- firstSequence) }
         while index < count {
             if bytes[index] == 0x2A {
-                let scan = scanCommand(bytes + index, count &- index, &command)
+                let repeats = head.scan(bytes + index, count &- index, &command)
+                let scan = repeats ? .complete : scanCommand(bytes + index, count &- index, &command)
                 if scan == .complete {
-                    if session.pointee.mode.rawValue == 0,
-                        let entry = commands.find(bytes + (index &+ command.nameOffset), count: command.nameCount),
-                        entry.pointee.tier <= passingTier,
-                        entry.pointee.accepts(argumentCount: command.argumentCount)
+                    var entry = repeats ? head.entry : nil
+                    if !repeats, session.pointee.mode.rawValue == 0,
+                        let found = commands.find(bytes + (index &+ command.nameOffset), count: command.nameCount),
+                        found.pointee.tier <= passingTier, found.pointee.accepts(argumentCount: command.argumentCount)
                     {
+                        entry = found
+                        head.remember(bytes + index, command, found)
+                    }
+                    if let entry {
                         var upstream = upstreams[0]
                         if let slots {
                             let slot = hasher.slot(of: bytes + (index &+ command.keyOffset), count: command.keyCount)
@@ -80,6 +86,7 @@ extension Worker {
                     }
                     upstreams = self.upstreams(of: session)  // HELLO, SELECT and CLIENT change what follows.
                     passingTier = database.pointee.passingTier
+                    head = CommandHead()
                     runStart = index
                     continue
                 }

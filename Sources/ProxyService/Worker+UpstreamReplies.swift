@@ -60,6 +60,11 @@ extension Worker {
                 index &+= length
                 continue
             }
+            let run = takeRun(upstream, bytes + index, count &- index, &answered)
+            if run > 0 {
+                index &+= run
+                continue
+            }
             let length = replyLength(bytes + index, count &- index)
             if length <= 0 {
                 if length < 0 { return loseMalformed(upstream, count) }
@@ -94,6 +99,35 @@ extension Worker {
             }
             index &+= length
         }
+        return index
+    }
+
+    /// Replies for which one session waits next, one behind the other: they leave as they lie, and the session is looked
+    /// at once for all of them. Errors are left to the caller, since the request may come again.
+    ///
+    /// - Returns: How many bytes were used.
+    @inline(__always)
+    private mutating func takeRun(
+        _ upstream: UpstreamPointer, _ bytes: Bytes, _ count: Int, _ answered: inout Int
+    ) -> Int {
+        let first = upstream.pointee.pending[0]
+        guard first.kind == .session, let target = first.target else { return 0 }
+        let session = target.assumingMemoryBound(to: Session.self)
+        var sequence = session.pointee.sendSequence
+        if session.pointee.isDead || session.pointee.isMuted || session.pointee.ring.used > 0 { return 0 }
+        var index = 0
+        while index < count && bytes[index] != UInt8(ascii: "-") && bytes[index] != UInt8(ascii: ">")
+            && upstream.pointee.pending.isNext(target, sequence)
+        {
+            let length = replyLength(bytes + index, count &- index)
+            if length <= 0 { break }
+            answered &+= Int(upstream.pointee.pending.removeFirst().byteCount)
+            index &+= length
+            sequence &+= 1
+        }
+        if index == 0 { return 0 }
+        session.pointee.sendSequence = sequence
+        emit(session, bytes, index)
         return index
     }
 

@@ -59,7 +59,17 @@ package func scanCommand(_ bytes: Bytes, _ count: Int, _ command: inout ScannedC
         if arguments < 0 { arguments = 0 }
     }
     command.argumentCount = arguments
-    var argument = 0
+    return scanArguments(bytes, count, from: index, argument: 0, &command)
+}
+
+/// The arguments from `argument` on, the first of which starts at `start`; their count is known.
+@inlinable @inline(__always)
+func scanArguments(
+    _ bytes: Bytes, _ count: Int, from start: Int, argument first: Int, _ command: inout ScannedCommand
+) -> CommandScan {
+    var index = start
+    var argument = first
+    let arguments = command.argumentCount
     while argument < arguments {
         if index >= count { return .partial }
         if bytes[index] != Ascii.dollar {
@@ -68,12 +78,13 @@ package func scanCommand(_ bytes: Bytes, _ count: Int, _ command: inout ScannedC
         }
         index &+= 1
         var length = 0
-        if index &+ 2 < count && bytes[index &+ 1] == Ascii.carriageReturn {
+        let isShort = index &+ 3 < count  // At most two digits and CRLF can be looked at.
+        if isShort && bytes[index &+ 1] == Ascii.carriageReturn {
             let digit = bytes[index] &- Ascii.zero
             if digit > 9 { return .invalidBulkLength }
             length = Int(digit)
             index &+= 3
-        } else if index &+ 3 < count && bytes[index &+ 2] == Ascii.carriageReturn && bytes[index] &- Ascii.one <= 8 {
+        } else if isShort && bytes[index &+ 2] == Ascii.carriageReturn && bytes[index] &- Ascii.one <= 8 {
             let digit = bytes[index &+ 1] &- Ascii.zero  // Two digits: keys and small values.
             if digit > 9 { return .invalidBulkLength }
             length = Int(bytes[index] &- Ascii.zero) &* 10 &+ Int(digit)

@@ -44,6 +44,38 @@ func request(_ words: String...) -> [UInt8] {
         #expect(scan(Array(text.utf8)).0 == expected)
     }
 
+    @Test func rememberedHeadFindsWhatBeginsAlike() throws {
+        let entry = try #require(entry("set"))
+        let first = request("SET", "key", "value")
+        var head = CommandHead()
+        var command = ScannedCommand()
+        #expect(!withBytes(first) { head.scan($0, $1, &command) }, "nothing is remembered yet")
+        withBytes(first) { bytes, _ in head.remember(bytes, scan(first).1, entry) }
+        #expect(head.entry == entry)
+        let next = request("SET", "other key", String(repeating: "v", count: 1234))
+        for length in 0...next.count {
+            let isFound = withBytes(Array(next.prefix(length))) { head.scan($0, $1, &command) }
+            #expect(isFound == (length == next.count), "prefix of \(length)")
+        }
+        #expect(command.byteCount == next.count && command.argumentCount == 3)
+        #expect(Array(next[command.keyOffset..<command.keyOffset + command.keyCount]) == Array("other key".utf8))
+        let others = [
+            request("SET", "key"), request("SET", "key", "value", "KEEPTTL"), request("GET", "key", "value"),
+            request("SETX", "key", "value"), Array("*3\r\n$3\r\nSET\r\n$01\r\nx\r\n$1\r\ny\r\n".utf8),
+        ]
+        for other in others { #expect(!withBytes(other) { head.scan($0, $1, &command) }) }
+    }
+
+    /// What does not fit two words is read anew each time.
+    @Test func longHeadsAreNotRemembered() throws {
+        let entry = try #require(entry("hgetall"))
+        let text = request("HGETALL", "key")
+        var head = CommandHead()
+        withBytes(text) { bytes, _ in head.remember(bytes, scan(text).1, entry) }
+        var command = ScannedCommand()
+        #expect(head.entry == nil && !withBytes(text) { head.scan($0, $1, &command) })
+    }
+
     @Test func emptyCommandsAreComplete() {
         for text in ["*0\r\n", "*-1\r\n", "*-10\r\n"] {
             let (scan, command) = scan(Array(text.utf8))
@@ -82,7 +114,8 @@ func request(_ words: String...) -> [UInt8] {
     }
 
     @Test(arguments: [
-        "+OK\r\n", "-ERR x\r\n", ":-12\r\n", "$-1\r\n", "*-1\r\n", "$0\r\n\r\n", "$5\r\nhe\r\no\r\n", "*0\r\n",
+        "+OK\r\n", "+OKAY\r\n", "+O\r\n", "$10\r\n0123456789\r\n", "$99\r\n" + String(repeating: "x", count: 99) + "\r\n",
+        "-ERR x\r\n", ":-12\r\n", "$-1\r\n", "*-1\r\n", "$0\r\n\r\n", "$5\r\nhe\r\no\r\n", "*0\r\n",
         "*3\r\n$1\r\na\r\n*2\r\n:1\r\n$-1\r\n+x\r\n", "%1\r\n+a\r\n:1\r\n", "~2\r\n:1\r\n:2\r\n", "_\r\n", "#t\r\n",
         "|1\r\n+k\r\n+v\r\n:7\r\n", ">2\r\n+a\r\n=7\r\ntxt:abc\r\n", ",-1.5e10\r\n", ",inf\r\n", "(349242394819283\r\n",
         "!8\r\nERR a\r\nb\r\n", "%0\r\n", "~0\r\n", "*2\r\n%1\r\n$1\r\na\r\n~2\r\n#f\r\n_\r\n,3.25\r\n",
@@ -98,6 +131,10 @@ func request(_ words: String...) -> [UInt8] {
             let second = withBytes(Array(bytes[first.taken...])) { progress.advance($0, $1) }
             #expect(second.outcome == .complete && first.taken + second.taken == bytes.count, "cut at \(cut)")
         }
+    }
+
+    private func entry(_ name: String) -> CommandTable.Entry? {
+        withBytes(Array(name.utf8)) { CommandTable.compiled().find($0, count: $1) }
     }
 
     private func scan(_ text: [UInt8]) -> (CommandScan, ScannedCommand) {
