@@ -45,6 +45,8 @@ package typealias SessionPointer = UnsafeMutablePointer<Session>
     package var isMidReply = false
     /// Waits until no request is unanswered before it goes on.
     package var waitsForReplies = false
+    /// Most bytes of replies that left in one send since the session's strand was chosen.
+    package var largestAnswer: Int32 = 0
     package var database: DatabasePointer
     /// Half a command, never more than the parser could not use.
     package var input = ByteQueue()

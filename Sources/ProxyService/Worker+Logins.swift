@@ -94,8 +94,8 @@ extension Worker {
         }
         if asksVersion(session, usesRESP3) { return .parked }
         if let name { details(session).name = name }
-        let lane = Lane(databaseIndex: session.pointee.lane.databaseIndex, usesRESP3: usesRESP3)
-        if lane != session.pointee.lane {
+        if usesRESP3 != session.pointee.usesRESP3 {
+            let lane = Lane(databaseIndex: session.pointee.lane.databaseIndex, usesRESP3: usesRESP3)
             enter(session, lane)
             changeOwnUpstreams(session, lane)
             noteSubscriber(session)

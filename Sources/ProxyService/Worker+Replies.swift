@@ -177,6 +177,7 @@ extension Worker {
             } else if !keepUnsent(session, sent, waiting, direct) {
                 return
             }
+            session.pointee.largestAnswer = max(session.pointee.largestAnswer, Int32(truncatingIfNeeded: sent))
             session.pointee.database.pointee.statistics.sentBytes &+= UInt64(max(0, sent))
         }
         if session.pointee.isParked { unparkIfPossible(session) }

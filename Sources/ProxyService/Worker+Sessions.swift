@@ -81,6 +81,7 @@ extension Worker {
             wanted = Self.requestBufferBytes
             received = Sockets.receive(session.pointee.descriptor, requestBuffer, wanted)
             if received > 0 {
+                chooseStrand(session, received)
                 let used = consume(session, requestBuffer, received)
                 if session.pointee.isDead { return .drained }
                 if used < received {
@@ -112,6 +113,7 @@ extension Worker {
     }
 
     mutating func consumeInput(_ session: SessionPointer) {
+        chooseStrand(session, session.pointee.input.count)
         let used = consume(session, session.pointee.input.first, session.pointee.input.count)
         if session.pointee.isDead { return }
         pool.consume(&session.pointee.input, used)

@@ -95,7 +95,8 @@ extension Worker {
 
     /// An upstream that nobody else uses until ``releasePinned(_:)``.
     mutating func borrow(_ shard: ShardPointer, for session: SessionPointer) -> UpstreamPointer {
-        let upstream = takeIdle(shard, session.pointee.lane) ?? makeUpstream(shard, .lent, session.pointee.lane)
+        let lane = session.pointee.lane.strand(0)
+        let upstream = takeIdle(shard, lane) ?? makeUpstream(shard, .lent, lane)
         upstream.pointee.owner = session
         return upstream
     }

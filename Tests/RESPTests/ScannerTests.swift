@@ -45,7 +45,7 @@ func request(_ words: String...) -> [UInt8] {
     }
 
     @Test func rememberedHeadFindsWhatBeginsAlike() throws {
-        let entry = try #require(entry("set"))
+        let entry = try #require(commandEntry("set"))
         let first = request("SET", "key", "value")
         var head = CommandHead()
         var command = ScannedCommand()
@@ -68,7 +68,7 @@ func request(_ words: String...) -> [UInt8] {
 
     /// What does not fit two words is read anew each time.
     @Test func longHeadsAreNotRemembered() throws {
-        let entry = try #require(entry("hgetall"))
+        let entry = try #require(commandEntry("hgetall"))
         let text = request("HGETALL", "key")
         var head = CommandHead()
         withBytes(text) { bytes, _ in head.remember(bytes, scan(text).1, entry) }
@@ -133,7 +133,7 @@ func request(_ words: String...) -> [UInt8] {
         }
     }
 
-    private func entry(_ name: String) -> CommandTable.Entry? {
+    private func commandEntry(_ name: String) -> CommandTable.Entry? {
         withBytes(Array(name.utf8)) { CommandTable.compiled().find($0, count: $1) }
     }
 
