@@ -96,6 +96,35 @@ import TestSupport
         #expect(try connections(fixture) > 2, "nobody was spread")
     }
 
+    /// What a session asks while much of it is unanswered takes the same way, however little it is.
+    @Test func littleStaysBehindMuch() throws {
+        let fixture = try ProxyFixture(host: "\(ownNetwork).195", shards: 1, threads: 1)
+        _ = try fixture.tell(.update(fixture.routes(1, port: port, shards: 1)))
+        let client = try fixture.connect(port)
+        let observer = try fixture.connect(port)
+        #expect(try client.command(["CLIENT", "SETNAME", "asker"]) == "+OK\r\n")
+        #expect(try client.command(["GET", "nothing"]) == "$-1\r\n")
+        func waitUntilTaken(_ name: String) throws {
+            _ = try settled("the proxy takes \(name)", { try observer.command(["CLIENT", "LIST"]) }) { list in
+                list.split(separator: "\n").contains { $0.contains("name=asker") && $0.contains(" cmd=\(name) ") }
+            }
+        }
+        kill(fixture.shards[0].pid, SIGSTOP)
+        let value = String(repeating: "v", count: 500)
+        try client.send((0..<100).flatMap { _ in
+            RedisConnection.encode(["INCR", "count"]) + RedisConnection.encode(["SET", "key", value])
+        })
+        try waitUntilTaken("set")
+        try client.send(RedisConnection.encode(["INCR", "count"]))
+        try waitUntilTaken("incr")
+        kill(fixture.shards[0].pid, SIGCONT)
+        for number in 1...100 {
+            #expect(try client.reply() == Array(":\(number)\r\n".utf8))
+            #expect(try client.reply() == Array("+OK\r\n".utf8))
+        }
+        #expect(try client.reply() == Array(":101\r\n".utf8))
+    }
+
     /// New routes find the sessions on their strands.
     @Test func strandsFollowTheRoutes() throws {
         let fixture = try ProxyFixture(host: "\(ownNetwork).194", shards: 2, threads: 1)
