@@ -75,7 +75,8 @@ enum RequestFuzz {
     ) -> String? {
         guard outcome == .complete, command.argumentCount > 0 else { return nil }
         var head = CommandHead()
-        withUnsafePointer(to: anyInfo) { entry in withSlack(bytes) { start, _ in head.remember(start, command, entry) } }
+        withUnsafePointer(to: anyInfo) { entry in withSlack(bytes) { start, _ in head.remember(start, command, entry) }
+        }
         for input in [bytes, mutated(bytes, &random), Array(bytes.prefix(random.below(bytes.count)))] {
             for slack: UInt8 in [0x30, 13] {
                 var found = ScannedCommand()

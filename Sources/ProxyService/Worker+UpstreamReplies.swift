@@ -102,8 +102,8 @@ extension Worker {
         return index
     }
 
-    /// Replies for which one session waits next, one behind the other: they leave as they lie, and the session is looked
-    /// at once for all of them. Errors are left to the caller, since the request may come again.
+    /// Replies for which one session waits next, one behind the other: they leave as they lie, after one look at the
+    /// session for all of them. Errors are left to the caller, since the request may come again.
     ///
     /// - Returns: How many bytes were used.
     @inline(__always)

@@ -111,9 +111,10 @@ import TestSupport
         }
         kill(fixture.shards[0].pid, SIGSTOP)
         let value = String(repeating: "v", count: 500)
-        try client.send((0..<100).flatMap { _ in
-            RedisConnection.encode(["INCR", "count"]) + RedisConnection.encode(["SET", "key", value])
-        })
+        try client.send(
+            (0..<100).flatMap { _ in
+                RedisConnection.encode(["INCR", "count"]) + RedisConnection.encode(["SET", "key", value])
+            })
         try waitUntilTaken("set")
         try client.send(RedisConnection.encode(["INCR", "count"]))
         try waitUntilTaken("incr")

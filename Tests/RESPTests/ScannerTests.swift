@@ -114,7 +114,8 @@ func request(_ words: String...) -> [UInt8] {
     }
 
     @Test(arguments: [
-        "+OK\r\n", "+OKAY\r\n", "+O\r\n", "$10\r\n0123456789\r\n", "$99\r\n" + String(repeating: "x", count: 99) + "\r\n",
+        "+OK\r\n", "+OKAY\r\n", "+O\r\n", "$10\r\n0123456789\r\n",
+        "$99\r\n" + String(repeating: "x", count: 99) + "\r\n",
         "-ERR x\r\n", ":-12\r\n", "$-1\r\n", "*-1\r\n", "$0\r\n\r\n", "$5\r\nhe\r\no\r\n", "*0\r\n",
         "*3\r\n$1\r\na\r\n*2\r\n:1\r\n$-1\r\n+x\r\n", "%1\r\n+a\r\n:1\r\n", "~2\r\n:1\r\n:2\r\n", "_\r\n", "#t\r\n",
         "|1\r\n+k\r\n+v\r\n:7\r\n", ">2\r\n+a\r\n=7\r\ntxt:abc\r\n", ",-1.5e10\r\n", ",inf\r\n", "(349242394819283\r\n",
