@@ -106,6 +106,8 @@ package struct Upstream {
     package var loginBytes = 0
     /// What the shard calls this connection; 0 until it said so. For CLIENT UNBLOCK.
     package var shardClientIdentifier = 0
+    /// The shard sends no more: what is to be read ends here.
+    package var isHungUp = false
 
     /// Sent bytes that are kept for a repetition; with more in flight there is none.
     package static let sentLimit = 256 << 10

@@ -37,7 +37,7 @@ extension Worker {
             if upstream.pointee.isDead || upstream.pointee.descriptor < 0 { return }
             unanswered = max(unanswered, upstream.pointee.pending.count)
             if used < filled { pool.append(&upstream.pointee.rest, buffer + used, filled &- used) }
-            if received < wanted && upstream.pointee.tls == nil { break }
+            if received < wanted && upstream.pointee.tls == nil && !upstream.pointee.isHungUp { break }
         }
         if upstream.pointee.isRetired && upstream.pointee.pending.isEmpty && upstream.pointee.withheld.isEmpty {
             destroy(upstream)

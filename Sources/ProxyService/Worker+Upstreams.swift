@@ -39,6 +39,7 @@ extension Worker {
         }
         guard descriptor >= 0 else { return backOff(upstream) }
         upstream.pointee.descriptor = descriptor
+        upstream.pointee.isHungUp = false
         logIn(upstream)
         upstream.pointee.state = isRemote ? .connecting : .ready
         if !isRemote { upstream.pointee.backoffMilliseconds = 0 }
@@ -83,6 +84,8 @@ extension Worker {
             if upstream.pointee.state != .ready { return }
         }
         if event.isWritable && (!upstream.pointee.output.isEmpty || upstream.pointee.isBlocked) { markDirty(upstream) }
+        // The end may be told together with the last replies, and is told once.
+        if event.isHungUp { upstream.pointee.isHungUp = true }
         if event.isReadable || event.isHungUp { read(upstream) }
     }
 

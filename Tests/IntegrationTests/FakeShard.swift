@@ -11,6 +11,9 @@ final class FakeShard: Sendable {
     private let isClosed = Atomic<Bool>(false)
     private let answer: @Sendable ([String]) -> String
 
+    /// At the end of a reply: the connection is closed behind it.
+    static let hangUp = "<hang up>"
+
     /// - Parameter answer: The reply to a command, whole, in RESP2.
     init(path: String, answer: @escaping @Sendable ([String]) -> String) throws {
         self.path = path
@@ -39,8 +42,10 @@ final class FakeShard: Sendable {
         while true {
             while let (words, length) = Self.command(buffer) {
                 buffer.removeFirst(length)
-                let reply = Array(answer(words).utf8)
-                if send(connection, reply, reply.count, Int32(MSG_NOSIGNAL)) < 0 { return }
+                let text = answer(words)
+                let isLast = text.hasSuffix(Self.hangUp)
+                let reply = Array((isLast ? String(text.dropLast(Self.hangUp.count)) : text).utf8)
+                if send(connection, reply, reply.count, Int32(MSG_NOSIGNAL)) < 0 || isLast { return }
             }
             let count = recv(connection, &chunk, chunk.count, 0)
             if count <= 0 { return }

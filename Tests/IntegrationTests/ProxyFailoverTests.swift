@@ -1,6 +1,8 @@
 import ClusterModel
+import Dispatch
 import Glibc
 import ProxyControl
+import Synchronization
 import Testing
 import TestSupport
 
@@ -85,6 +87,35 @@ import TestSupport
             #expect(replies[1].hasPrefix("-ERR upstream connection lost, the write may"))
             #expect(replies[2] == "$-1\r\n")
         }
+    }
+
+    /// The kernel tells of the last reply and of the end behind it at once, and only once.
+    @Test func aShardThatEndsBehindAReplyIsNoticed() throws {
+        let fixture = try ProxyFixture(host: ownNetwork + ".136", shards: 0)
+        let mayAnswer = DispatchSemaphore(value: 0)
+        let asked = Atomic<Int>(0)
+        let isOver = Atomic<Bool>(false)
+        let shard = try FakeShard(path: fixture.directory.path + "/fake.sock") { words in
+            if isOver.load(ordering: .relaxed) { return "$5\r\nagain\r\n" }
+            asked.add(1, ordering: .relaxed)
+            mayAnswer.wait()
+            isOver.store(true, ordering: .relaxed)
+            return "$3\r\none\r\n" + FakeShard.hangUp
+        }
+        defer { shard.close() }
+        var routes = fixture.routes(1, port: 10001, shards: 1)
+        routes.shards[0].address = .local(path: shard.path)
+        _ = try fixture.tell(.update(routes))
+        let client = try fixture.connect(10001)
+        try client.send([["GET", "a"], ["GET", "b"]].flatMap(RedisConnection.encode))
+        _ = try settled("the request", { asked.load(ordering: .relaxed) }, is: { $0 == 1 })
+        fixture.proxy.signal(SIGSTOP)
+        mayAnswer.signal()
+        _ = try settled("the end", { isOver.load(ordering: .relaxed) }, is: { $0 })
+        usleep(20_000)  // `close` follows at once; nothing tells from outside when it has happened.
+        fixture.proxy.signal(SIGCONT)
+        #expect(try reply(client) == "$3\r\none\r\n")
+        #expect(try reply(client) == "$5\r\nagain\r\n")
     }
 
     /// Whoever waits for an element goes on waiting where the elements will come, for what is left of its time.
