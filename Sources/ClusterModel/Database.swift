@@ -64,12 +64,15 @@ package struct DatabasePolicy: Hashable, Codable, Sendable {
     package var tags: [String: String]
     /// What CONFIG SET changes.
     package var settings: DatabaseSettings
+    /// When clients get the replies to their writes. Other than ``Durability/async`` only with replicas.
+    package var durability: Durability
 
     package init(
         name: String, memoryLimit: ByteCount, shardCount: Int = 1, isReplicated: Bool = false,
         requestedPort: UInt16 = 0, eviction: EvictionPolicy = .volatileLRU, persistence: Persistence = .none,
         proxyPolicy: ProxyPolicy = .allNodes, placement: ShardsPlacement = .dense, password: String = "",
-        maximumConnections: Int = 0, tags: [String: String] = [:], settings: DatabaseSettings = DatabaseSettings()
+        maximumConnections: Int = 0, tags: [String: String] = [:], settings: DatabaseSettings = DatabaseSettings(),
+        durability: Durability = .async
     ) {
         self.name = name
         self.memoryLimit = memoryLimit
@@ -84,6 +87,7 @@ package struct DatabasePolicy: Hashable, Codable, Sendable {
         self.maximumConnections = maximumConnections
         self.tags = tags
         self.settings = settings
+        self.durability = durability
     }
 
     /// redis' `maxmemory` for each process.

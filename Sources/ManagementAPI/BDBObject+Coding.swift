@@ -2,7 +2,7 @@ import ClusterModel
 
 extension BDBObject {
     enum CodingKeys: String, CodingKey {
-        case uid, name, status, replication, port, tags, endpoints, sharding, version
+        case uid, name, status, replication, port, tags, endpoints, sharding, version, durability
         case memoryLimitBytes = "memory_size"
         case shardCount = "shards_count"
         case shardKeyRegex = "shard_key_regex"
@@ -44,6 +44,7 @@ extension BDBObject {
         createdTime = try container.decodeIfPresent(String.self, forKey: .createdTime) ?? ""
         lastChangedTime = try container.decodeIfPresent(String.self, forKey: .lastChangedTime) ?? ""
         actionUID = try container.decodeIfPresent(String.self, forKey: .actionUID)
+        durability = try container.decodeIfPresent(String.self, forKey: .durability) ?? Durability.async.rawValue
     }
 
     package func encode(to encoder: any Encoder) throws {
@@ -74,6 +75,7 @@ extension BDBObject {
         try container.encode(lastChangedTime, forKey: .lastChangedTime)
         try container.encode(RedisVersion.provisioned, forKey: .redisVersion)
         try container.encode(RedisVersion.provisioned + ".0", forKey: .version)
+        try container.encode(durability, forKey: .durability)
         try container.encodeIfPresent(actionUID, forKey: .actionUID)
     }
 }

@@ -29,6 +29,8 @@ package struct BDBObject: Codable, Sendable, Hashable {
     package var shardList: [ShardID]
     package var createdTime: String
     package var lastChangedTime: String
+    /// `async`, `replica`, `replica-degrade`. Not the reference system's.
+    package var durability: String
     /// The action that changes it now, to be watched at `/v1/actions/<uid>`.
     package var actionUID: String?
 
@@ -58,6 +60,7 @@ package struct BDBObject: Codable, Sendable, Hashable {
         shardList = database.shards.map(\.id)
         createdTime = database.createdAt.description
         lastChangedTime = database.changedAt.description
+        durability = policy.durability.rawValue
         actionUID = action?.id.description
     }
 }

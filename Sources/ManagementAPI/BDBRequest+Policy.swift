@@ -33,6 +33,7 @@ extension BDBRequest {
         policy.proxyPolicy = try choice(proxyPolicy, "proxy_policy", "invalid_proxy_policy") ?? policy.proxyPolicy
         policy.placement =
             try choice(shardsPlacement, "shards_placement", "invalid_shards_placement") ?? policy.placement
+        policy.durability = try choice(durability, "durability", "invalid_durability") ?? policy.durability
         if let tags { policy.tags = try checked(tags: tags) }
         return policy
     }

@@ -23,6 +23,8 @@ package struct BDBRequest: Sendable, Hashable {
     package var maximumConnections: Int?
     package var tags: [TagObject]?
     package var redisVersion: String?
+    /// `async`, `replica`, `replica-degrade`. Not the reference system's.
+    package var durability: String?
     /// Options that we know and don't offer, by key.
     package private(set) var others: [String: JSONValue] = [:]
 
@@ -31,7 +33,7 @@ package struct BDBRequest: Sendable, Hashable {
 
 extension BDBRequest: Codable {
     private enum CodingKeys: String, CodingKey {
-        case uid, name, type, sharding, port, tags
+        case uid, name, type, sharding, port, tags, durability
         case memoryLimitBytes = "memory_size"
         case shardCount = "shards_count"
         case shardKeyRules = "shard_key_regex"
@@ -69,6 +71,7 @@ extension BDBRequest: Codable {
         maximumConnections = try container.decodeIfPresent(Int.self, forKey: .maximumConnections)
         tags = try container.decodeIfPresent([TagObject].self, forKey: .tags)
         redisVersion = try container.decodeIfPresent(String.self, forKey: .redisVersion)
+        durability = try container.decodeIfPresent(String.self, forKey: .durability)
         let all = try decoder.container(keyedBy: JSONKey.self)
         for key in all.allKeys where BDBDefaults.options[key.stringValue] != nil {
             others[key.stringValue] = try all.decode(JSONValue.self, forKey: key)
@@ -98,5 +101,6 @@ extension BDBRequest: Codable {
         try container.encodeIfPresent(maximumConnections, forKey: .maximumConnections)
         try container.encodeIfPresent(tags, forKey: .tags)
         try container.encodeIfPresent(redisVersion, forKey: .redisVersion)
+        try container.encodeIfPresent(durability, forKey: .durability)
     }
 }

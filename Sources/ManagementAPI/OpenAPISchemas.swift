@@ -86,6 +86,7 @@ enum OpenAPISchemas {
         "proxy_policy": choice("single", "all-master-shards", "all-nodes"),
         "shards_placement": choice("dense", "sparse"), "port": number, "authentication_redis_pass": text,
         "max_connections": number, "tags": list(object(["key": text, "value": text])), "redis_version": text,
+        "durability": choice("async", "replica", "replica-degrade"),
     ]
 
     private static let text: JSONValue = ["type": "string"]

@@ -16,6 +16,12 @@ enum PolicyRules {
         }
         try checkMemory(policy)
         try checkPersistence(policy.persistence)
+        guard policy.isReplicated || !policy.durability.waitsForReplica else {
+            throw PlanError(
+                "invalid_durability",
+                "durability \(policy.durability.rawValue) needs replicas that confirm writes: set replication to true, "
+                    + "or durability to async.")
+        }
         guard policy.maximumConnections >= 0 else {
             throw PlanError("invalid_max_connections", "max_connections must be 0 (no limit) or more.")
         }

@@ -39,7 +39,8 @@ struct NodePlanner {
             memoryLimit: database.policy.memoryLimitPerShard, eviction: database.policy.eviction,
             // Both copies persist, though the reference system saves on the replica alone by default: then a crash of
             // the replica's node followed by one of the primary's loses all. The price is a second fork's memory.
-            persistence: database.policy.persistence, secrets: database.secrets, settings: database.policy.settings)
+            persistence: database.policy.persistence, secrets: database.secrets, settings: database.policy.settings,
+            refusesWritesAlone: database.policy.durability == .replica)
     }
 
     /// Where a replica gets its data from; nil for a primary.
@@ -163,7 +164,7 @@ extension NodePlanner {
             shardPassword: database.secrets.proxy, maximumConnections: database.policy.maximumConnections,
             memoryLimitBytes: database.policy.memoryLimit.bytes,
             settings: database.policy.settings.values, needsLease: database.policy.isReplicated,
-            fenced: database.shards.filter(\.isFenced).map(\.id))
+            fenced: database.shards.filter(\.isFenced).map(\.id), durability: database.policy.durability)
     }
 
     private func planRoutes(

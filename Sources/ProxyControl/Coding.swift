@@ -50,6 +50,7 @@ extension DatabaseRoutes: WireMessage {
         writer.write(settings: settings)
         writer.write(needsLease)
         writer.write(list: fenced) { $0.write(Int64($1.rawValue)) }
+        writer.write(durability.rawValue)
     }
 
     package init(from reader: inout WireReader) throws(WireError) {
@@ -66,6 +67,8 @@ extension DatabaseRoutes: WireMessage {
         settings = try reader.readSettings()
         needsLease = try reader.readBool()
         fenced = try reader.readList { reader throws(WireError) in ShardID(Int(try reader.read(Int64.self))) }
+        guard let durability = Durability(rawValue: try reader.readString()) else { throw .invalid("durability") }
+        self.durability = durability
     }
 }
 

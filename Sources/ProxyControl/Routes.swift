@@ -53,11 +53,14 @@ package struct DatabaseRoutes: Hashable, Sendable {
     /// Shards that a failover took out of the routes: what was sent to them and not answered is not waited for, and
     /// whatever they still answer is nobody's. Applied means that no such answer is passed on any more.
     package var fenced: [ShardID]
+    /// When clients get the replies to their writes.
+    package var durability: Durability
 
     package init(
         database: DatabaseID, epoch: Epoch, name: String, listenHost: String?, port: UInt16, shards: [ShardRoute],
         password: String, shardPassword: String, maximumConnections: Int, memoryLimitBytes: Int64,
-        settings: [String: String] = [:], needsLease: Bool = false, fenced: [ShardID] = []
+        settings: [String: String] = [:], needsLease: Bool = false, fenced: [ShardID] = [],
+        durability: Durability = .async
     ) {
         self.database = database
         self.epoch = epoch
@@ -72,5 +75,6 @@ package struct DatabaseRoutes: Hashable, Sendable {
         self.settings = settings
         self.needsLease = needsLease
         self.fenced = fenced
+        self.durability = durability
     }
 }

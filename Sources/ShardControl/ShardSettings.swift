@@ -22,12 +22,15 @@ package struct ShardSettings: Hashable, Sendable {
     package var secrets: ShardSecrets
     /// What clients or an administrator changed for the database, by redis' names.
     package var settings: DatabaseSettings
+    /// Writes are refused, before anything of them is done, while no replica is there. Otherwise each would be done and
+    /// then waited for in vain.
+    package var refusesWritesAlone: Bool
 
     package init(
         shard: ShardID, directory: String, address: String, port: UInt16, certificatePath: String,
         privateKeyPath: String, authorityPath: String, primary: ShardPeer?, memoryLimit: ByteCount,
         eviction: EvictionPolicy, persistence: Persistence, secrets: ShardSecrets,
-        settings: DatabaseSettings = DatabaseSettings()
+        settings: DatabaseSettings = DatabaseSettings(), refusesWritesAlone: Bool = false
     ) {
         self.shard = shard
         self.directory = directory
@@ -42,6 +45,7 @@ package struct ShardSettings: Hashable, Sendable {
         self.persistence = persistence
         self.secrets = secrets
         self.settings = settings
+        self.refusesWritesAlone = refusesWritesAlone
     }
 }
 
@@ -73,6 +77,10 @@ extension ShardSettings {
             ShardParameter("appendfsync", persistence == .appendOnly(everyWrite: true) ? "always" : "everysec"),
             ShardParameter("repl-backlog-size", String(replicationBacklog.bytes)),
             ShardParameter("masterauth", secrets.replica),
+            ShardParameter("min-replicas-to-write", refusesWritesAlone ? "1" : "0"),
+            // Replicas report each second. With less, one late report stops the writes; with more, writes to a replica
+            // that is gone wait for longer in the proxy before they are refused at once.
+            ShardParameter("min-replicas-max-lag", "3"),
         ] + settings.forShards.map { ShardParameter($0.name, $0.value) }
     }
 

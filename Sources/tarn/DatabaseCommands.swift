@@ -37,6 +37,11 @@ struct DatabaseOptions: ParsableArguments {
         case allMasterShards = "all-master-shards"
     }
 
+    enum DurabilityChoice: String, ExpressibleByArgument, CaseIterable {
+        case async, replica
+        case replicaDegrade = "replica-degrade"
+    }
+
     @Option(
         help: "Memory limit over all shards and replicas, e.g. 200mb, 1.5gb; 0: no limit.",
         transform: DatabaseOptions.memory)
@@ -66,6 +71,9 @@ struct DatabaseOptions: ParsableArguments {
     @Option(help: "Most client connections; 0: no limit.")
     var maxConnections: Int?
 
+    @Option(help: "When a write counts as done: at the primary, or when a replica has it, too.")
+    var durability: DurabilityChoice?
+
     static func memory(_ text: String) throws -> ByteCount {
         guard let count = ByteCount(parsing: text) else {
             throw ValidationError("--memory takes a size such as 200mb or 1.5gb, not '\(text)'.")
@@ -85,6 +93,7 @@ struct DatabaseOptions: ParsableArguments {
         request.proxyPolicy = proxyPolicy?.rawValue
         request.password = try passwordFile.map { try ClientConfiguration.password(inFile: LocalCommand.absolute($0)) }
         request.maximumConnections = maxConnections
+        request.durability = durability?.rawValue
         return request
     }
 }

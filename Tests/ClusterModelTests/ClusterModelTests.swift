@@ -35,6 +35,16 @@ struct DatabaseTests {
         secrets: ShardSecrets(manager: "m", proxy: "p", replica: "r"), createdAt: WallTime(milliseconds: 1),
         changedAt: WallTime(milliseconds: 2))
 
+    @Test func recordsFromBeforeThereWasDurabilityAreAsync() throws {
+        var waiting = database.policy
+        waiting.durability = .replicaDegrade
+        let bytes = try JSONEncoder().encode(waiting)
+        #expect(try JSONDecoder().decode(DatabasePolicy.self, from: bytes) == waiting)
+        let old = String(decoding: bytes, as: UTF8.self).replacing(#""durability":"replica-degrade","#, with: "")
+        #expect(!old.contains("durability"))
+        #expect(try JSONDecoder().decode(DatabasePolicy.self, from: Data(old.utf8)).durability == .async)
+    }
+
     @Test func theLimitIsSharedByShardsAndReplicas() {
         #expect(database.policy.memoryLimitPerShard == .megabytes(100))
     }

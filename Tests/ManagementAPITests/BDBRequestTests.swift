@@ -33,7 +33,7 @@ struct BDBRequestTests {
              "shard_key_regex":[{"regex":".*\\{(?<tag>.*)\\}.*"},{"regex":"(?<tag>.*)"}],
              "data_persistence":"snapshot","snapshot_policy":[{"secs":60,"writes":5}],"eviction_policy":"noeviction",
              "proxy_policy":"all-master-shards","shards_placement":"sparse","authentication_redis_pass":"p",
-             "max_connections":7,"tags":[{"key":"a","value":"b"}],"flash_enabled":false}
+             "max_connections":7,"durability":"replica-degrade","tags":[{"key":"a","value":"b"}],"flash_enabled":false}
             """#)
         #expect(
             policy
@@ -41,7 +41,7 @@ struct BDBRequestTests {
                     name: "d", memoryLimit: .zero, shardCount: 3, isReplicated: true, requestedPort: 12000,
                     eviction: .noEviction, persistence: .snapshot([SnapshotRule(seconds: 60, writes: 5)]),
                     proxyPolicy: .allMasterShards, placement: .sparse, password: "p", maximumConnections: 7,
-                    tags: ["a": "b"]))
+                    tags: ["a": "b"], durability: .replicaDegrade))
     }
 
     @Test(arguments: [
@@ -51,6 +51,7 @@ struct BDBRequestTests {
         (#"{"name":"d","memory_size":1,"data_persistence":"aof","aof_policy":"never"}"#, "invalid_data_persistence"),
         (#"{"name":"d","memory_size":1,"eviction_policy":"oldest"}"#, "eviction_policy_violation"),
         (#"{"name":"d","memory_size":1,"proxy_policy":"two"}"#, "invalid_proxy_policy"),
+        (#"{"name":"d","memory_size":1,"durability":"disk"}"#, "invalid_durability"),
         (#"{"name":"d","memory_size":1,"port":70000}"#, "port_unavailable"),
         (#"{"name":"d","memory_size":1,"redis_version":"8.2"}"#, "invalid_version"),
         (#"{"name":"d","memory_size":1,"tags":[{"key":"a","value":""},{"key":"a","value":""}]}"#, "invalid_bdb_tags"),

@@ -32,6 +32,7 @@ struct ShapeTests {
         let object = try json(Sample.bdb)
         #expect(Set(Self.databaseKeys).subtracting(object.keys) == [])
         #expect(object["uid"] == 3 && object["memory_size"] == 419_430_400 && object["shards_count"] == 2)
+        #expect(object["durability"] == "async", "ours, beside the reference's keys")
         #expect(object["port"] == 0, "as asked for; the real one is the endpoint's")
         #expect(object["sharding"] == true && object["shard_list"] == [5, 6])
         #expect(object["data_persistence"] == "aof" && object["aof_policy"] == "appendfsync-always")

@@ -18,6 +18,25 @@ struct ChangeTests {
         #expect(without.shards == before.shards)
     }
 
+    /// Nobody could confirm a write.
+    @Test func waitingForReplicasNeedsSome() throws {
+        var world = World(nodes: 3)
+        let database = try world.createActive(.named("orders"))
+        let alone = refusal { try world.update(database.id) { $0.durability = .replica } }
+        #expect(alone?.code == "invalid_durability" && alone?.status == 406)
+        try world.update(database.id) {
+            $0.isReplicated = true
+            $0.durability = .replicaDegrade
+        }
+        world.finishAll()
+        let without = refusal { try world.update(database.id) { $0.isReplicated = false } }
+        #expect(without?.code == "invalid_durability")
+        try world.update(database.id) {
+            $0.isReplicated = false
+            $0.durability = .async
+        }
+    }
+
     @Test func moreMemoryHasToFitWhereTheShardsAre() throws {
         var world = World(nodes: 2, memory: .gigabytes(1))
         let database = try world.createActive(.named("orders", .megabytes(400)))

@@ -53,6 +53,17 @@ import Testing
         try information("role:slave\nmaster_host:\(host)\nmaster_port:\(port)\nmaster_link_status:\(link)")
     }
 
+    /// The proxy is told; and shards refuse what could only wait in vain where that is what was asked for.
+    @Test(arguments: Durability.allCases) func durabilityReachesProxyAndShards(durability: Durability) {
+        var database = database(replicated: true)
+        database.policy.durability = durability
+        #expect(planner().routes(of: database).durability == durability)
+        for shard in [1, 2] {  // A replica may be the primary soon.
+            let lines = file(shard, database, on: shard).split(separator: "\n")
+            #expect(lines.contains("min-replicas-to-write \(durability == .replica ? 1 : 0)"))
+        }
+    }
+
     private func shard(
         _ process: ShardObservation.Process, file: String?, _ information: ShardInformation? = nil
     ) -> ShardObservation {

@@ -167,6 +167,8 @@ import Testing
         appendfsync everysec
         repl-backlog-size 2097152
         masterauth r3plica
+        min-replicas-to-write 0
+        min-replicas-max-lag 3
         user default off
         user manager on >m4nager ~* &* +@all
         user proxy on >pr0xy ~* &* +@all -@admin -@dangerous +keys +flushall +flushdb +sort +sort_ro +restore +swapdb \
