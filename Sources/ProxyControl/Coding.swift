@@ -95,6 +95,7 @@ extension DatabaseStatistics: WireMessage {
         for counter in [connections, acceptedConnections, requests, receivedBytes, sentBytes, refusedRequests] {
             writer.write(counter)
         }
+        for counter in [confirmedWrites, unconfirmedWrites, degradedWrites] { writer.write(counter) }
     }
 
     package init(from reader: inout WireReader) throws(WireError) {
@@ -105,6 +106,9 @@ extension DatabaseStatistics: WireMessage {
         receivedBytes = try reader.read()
         sentBytes = try reader.read()
         refusedRequests = try reader.read()
+        confirmedWrites = try reader.read()
+        unconfirmedWrites = try reader.read()
+        degradedWrites = try reader.read()
     }
 }
 

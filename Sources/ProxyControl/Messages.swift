@@ -43,6 +43,12 @@ package struct DatabaseStatistics: Hashable, Sendable {
     package var sentBytes: UInt64
     /// Commands that clients of a database may not use, whatever they were told about it.
     package var refusedRequests: UInt64
+    /// Writes that were acknowledged when a replica had them (``DatabaseRoutes/durability``).
+    package var confirmedWrites: UInt64 = 0
+    /// Writes whose clients were told that no replica confirmed them.
+    package var unconfirmedWrites: UInt64 = 0
+    /// Writes that were acknowledged although no replica confirmed them.
+    package var degradedWrites: UInt64 = 0
 
     package init(
         database: DatabaseID, connections: UInt64 = 0, acceptedConnections: UInt64 = 0, requests: UInt64 = 0,

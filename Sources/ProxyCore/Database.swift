@@ -155,6 +155,7 @@ package struct Shard {
     package var isRefusing = false
     /// One for each open lane. These live as long as the shard.
     package var shared: [Lane: UpstreamPointer] = [:]
+    package var durability = ShardDurability()
 
     package var isHeld: Bool { heldSince > 0 }
 

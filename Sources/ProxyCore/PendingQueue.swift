@@ -1,3 +1,5 @@
+package import RESP
+
 /// A request that was given to an upstream and has no reply yet.
 @usableFromInline package struct Pending {
     @usableFromInline package enum Kind: UInt8 {
@@ -15,6 +17,10 @@
         case relay
         /// A reply nobody waits for: QUEUED within a block sent as a whole.
         case discard
+        /// Which process the shard is: the answer to INFO.
+        case process
+        /// How many replicas have what the shard did before (``Upstream/Role/witness``).
+        case witness
     }
 
     /// A session or a retained gather; nil for the other kinds.
@@ -25,20 +31,38 @@
     /// Which part of the gather; for a session, how often the request was repeated.
     @usableFromInline package var part: UInt16
     @usableFromInline package var kind: Kind
-    @usableFromInline package var isWrite: Bool
+    /// A ``CommandEffect``, as a number for the request path.
+    @usableFromInline package var effectCode: UInt8
 
     @inlinable @inline(__always)
     package init(
         target: UnsafeMutableRawPointer?, sequence: UInt32, byteCount: Int, part: UInt16 = 0, kind: Kind,
-        isWrite: Bool
+        effectCode: UInt8
     ) {
         self.target = target
         self.sequence = sequence
         self.byteCount = UInt32(truncatingIfNeeded: byteCount)
         self.part = part
         self.kind = kind
-        self.isWrite = isWrite
+        self.effectCode = effectCode
     }
+
+    /// - Parameter isWrite: Whether it may change data, as far as is known.
+    @inlinable @inline(__always)
+    package init(
+        target: UnsafeMutableRawPointer?, sequence: UInt32, byteCount: Int, part: UInt16 = 0, kind: Kind,
+        isWrite: Bool
+    ) {
+        self.init(
+            target: target, sequence: sequence, byteCount: byteCount, part: part, kind: kind,
+            effectCode: isWrite ? 2 : 0)
+    }
+
+    package var effect: CommandEffect { CommandEffect(rawValue: effectCode).unsafelyUnwrapped }
+    /// May not be repeated when its outcome is unknown.
+    @inlinable @inline(__always) package var isWrite: Bool { effectCode != 0 }
+    /// Of ``CommandEffect/data``.
+    @inlinable @inline(__always) package var changesData: Bool { effectCode == 2 }
 }
 
 /// First in, first out: replies come in the order of the requests.

@@ -31,6 +31,8 @@ package struct Upstream {
         case invalidation
         /// Carries all requests of its owner, whose reads the shard tracks.
         case tracking
+        /// Asks how many replicas have what the shard did: WAIT holds up its connection, so it has one of its own.
+        case witness
     }
 
     /// What its shard being held means for it.
@@ -106,8 +108,20 @@ package struct Upstream {
     package var loginBytes = 0
     /// What the shard calls this connection; 0 until it said so. For CLIENT UNBLOCK.
     package var shardClientIdentifier = 0
+    /// Replies to writes wait for a replica (``ShardDurability``).
+    package var withholds = false
+    /// The long reply that is arriving is kept whole, to be withheld: nothing of it has left.
+    package var isKeepingReply = false
+    /// What has come of it.
+    package var keptReply = ByteQueue()
+    package var isKeptReplyTooLong = false
+    /// Not read while its shard has so much withheld.
+    package var isReadHeld = false
     /// The shard sends no more: what is to be read ends here.
     package var isHungUp = false
+    /// Stands for the shard's process, another one after each start; 0 until the shard said so. Only for databases
+    /// whose writes wait for a replica.
+    package var process: UInt64 = 0
 
     /// Sent bytes that are kept for a repetition; with more in flight there is none.
     package static let sentLimit = 256 << 10
@@ -120,7 +134,7 @@ package struct Upstream {
         self.role = role
         self.lane = lane
         isShared = role == .shared || role == .tracking
-        isAttached = role.rawValue >= Role.subscription.rawValue
+        isAttached = role.rawValue >= Role.subscription.rawValue && role != .witness
         isListening = role == .subscription || role == .monitor || role == .invalidation
     }
 }

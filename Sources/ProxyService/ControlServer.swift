@@ -253,6 +253,9 @@ extension ControlServer.Operation {
         sum.receivedBytes += part.receivedBytes
         sum.sentBytes += part.sentBytes
         sum.refusedRequests += part.refusedRequests
+        sum.confirmedWrites += part.confirmedWrites
+        sum.unconfirmedWrites += part.unconfirmedWrites
+        sum.degradedWrites += part.degradedWrites
         statistics[part.database] = sum
     }
 }

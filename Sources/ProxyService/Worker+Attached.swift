@@ -49,7 +49,7 @@ extension Worker {
     func introduce(_ upstream: UpstreamPointer, _ prologue: inout Prologue) {
         guard let session = upstream.pointee.owner else { return }
         switch upstream.pointee.role {
-        case .shared, .lent: break
+        case .shared, .lent, .witness: break
         case .invalidation:
             prologue.add(["CLIENT", "ID"], .identity)
             upstream.pointee.confirmationsDue = 1

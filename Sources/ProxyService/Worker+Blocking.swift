@@ -29,7 +29,7 @@ extension Worker {
             ArgumentCursor.all(bytes, command), name: info.name, now: MonotonicClock.milliseconds())
         call.declinedSince = details.blockingCall?.declinedSince
         details.blockingCall = call
-        forward(session, upstream, bytes, command.byteCount, isWrite: info.isWrite)
+        forward(session, upstream, bytes, command.byteCount, effect: info.effect)
         return .nextAfterReplies
     }
 
@@ -38,7 +38,7 @@ extension Worker {
         _ session: SessionPointer, _ bytes: Bytes, _ command: ScannedCommand, _ info: CommandInfo
     ) -> Step {
         guard let upstream = session.pointee.pinned else { return .next }
-        forward(session, upstream, bytes, command.byteCount, isWrite: info.isWrite)
+        forward(session, upstream, bytes, command.byteCount, effect: info.effect)
         return .nextAfterReplies
     }
 

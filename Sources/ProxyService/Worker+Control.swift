@@ -83,6 +83,7 @@ extension Worker {
         watchedDatabases += database.pointee.limits.idleSeconds > 0 ? 1 : 0
         database.pointee.nextShard = 0
         holdShards(database)
+        followDurability(database)  // Behind the holds: its question would keep unsent requests in the stream.
         let kept = (0..<database.pointee.shardCount).map { shards[$0] }
         let leaving = old.filter { !kept.contains($0) }
         for shard in leaving {
@@ -165,9 +166,10 @@ extension Worker {
         var index = shard.pointee.all.count - 1
         while index >= 0 {
             let upstream = shard.pointee.all[index]
-            upstream.pointee.isRetired = true
-            // A lent one stays with its session until that gives it back.
-            if upstream.pointee.owner == nil || upstream.pointee.isShared {
+            let isWitness = upstream.pointee.role == .witness
+            upstream.pointee.isRetired = !isWitness
+            // A lent one stays with its session until that gives it back, a witness while there is something to confirm.
+            if !isWitness && (upstream.pointee.owner == nil || upstream.pointee.isShared) {
                 parkAskers(upstream)
                 reroute(upstream)
             } else {
@@ -176,6 +178,7 @@ extension Worker {
             index -= 1
             index = min(index, shard.pointee.all.count - 1)
         }
+        dismissWitness(shard)
     }
 
     private mutating func remove(_ identifier: DatabaseID) {
@@ -211,7 +214,8 @@ extension Worker {
         removedDatabases = []
     }
 
-    func free(_ shard: ShardPointer) {
+    mutating func free(_ shard: ShardPointer) {
+        shard.pointee.durability.replies.release(&pool)
         shard.pointee.all.deallocate()
         shard.pointee.idle.deallocate()
         shard.deinitialize(count: 1)

@@ -190,7 +190,7 @@ extension Worker {
     ) -> Step {
         let upstream = sharedUpstream(session, index)
         if mustPark(session, upstream) { return .parked }
-        forward(session, upstream, bytes, command.byteCount, isWrite: info.isWrite)
+        forward(session, upstream, bytes, command.byteCount, effect: info.effect)
         return .next
     }
 

@@ -19,15 +19,14 @@ extension Worker {
     mutating func lose(_ upstream: UpstreamPointer, repeatsParts: Bool = false) {
         if upstream.pointee.isDead { return }
         if upstream.pointee.isListening { return loseListener(upstream) }
+        if upstream.pointee.role == .witness { return loseWitness(upstream) }
         disconnect(upstream)
         upstream.pointee.shardClientIdentifier = 0
         upstream.pointee.isLoggingIn = false
         if upstream.pointee.role == .tracking, let owner = upstream.pointee.owner { invalidateEverything(owner) }
         if upstream.pointee.isDead { return }
         if upstream.pointee.isStreamingReply {
-            // Half a reply has left already; nothing can repair that client's stream.
-            upstream.pointee.isStreamingReply = false
-            fail(upstream.pointee.streamed, "ERR upstream connection lost", endsSession: true)
+            failStreamed(upstream)
             if upstream.pointee.isDead { return }  // It was that session's own.
         }
         pool.release(&upstream.pointee.rest)
@@ -56,6 +55,19 @@ extension Worker {
             upstream.pointee.backoffMilliseconds = max(10, upstream.pointee.backoffMilliseconds)
         }
         backOff(upstream)
+    }
+
+    private mutating func failStreamed(_ upstream: UpstreamPointer) {
+        upstream.pointee.isStreamingReply = false
+        if upstream.pointee.isKeepingReply {
+            upstream.pointee.isKeepingReply = false
+            upstream.pointee.isKeptReplyTooLong = false
+            pool.release(&upstream.pointee.keptReply)
+            fail(upstream.pointee.streamed, Self.unknownText)
+        } else {
+            // Half a reply has left already; nothing can repair that client's stream.
+            fail(upstream.pointee.streamed, "ERR upstream connection lost", endsSession: true)
+        }
     }
 
     mutating func disconnect(_ upstream: UpstreamPointer) {
@@ -206,7 +218,7 @@ extension Worker {
         var writer = ReplyWriter()
         writer.error(text)
         switch pending.kind {
-        case .login, .errand, .identity, .discard: break
+        case .login, .errand, .identity, .discard, .process, .witness: break
         case .relay: answerRelay(pending, 0)
         case .session:
             let session = pending.target.unsafelyUnwrapped.assumingMemoryBound(to: Session.self)
@@ -238,11 +250,9 @@ extension Worker {
         if upstream.pointee.isDead { return }
         upstream.pointee.owner = nil
         disconnect(upstream)
-        if upstream.pointee.isStreamingReply {
-            upstream.pointee.isStreamingReply = false
-            fail(upstream.pointee.streamed, "ERR upstream connection lost", endsSession: true)
-        }
+        if upstream.pointee.isStreamingReply { failStreamed(upstream) }
         failAll(upstream, "ERR upstream connection lost")
+        if upstream.pointee.role == .witness { failWithheld(upstream.pointee.shard) }
         destroy(upstream)
     }
 
@@ -251,6 +261,7 @@ extension Worker {
         if upstream.pointee.isDead { return }
         disconnect(upstream)
         upstream.pointee.isDead = true
+        if upstream.pointee.role == .witness { upstream.pointee.shard.pointee.durability.witness = nil }
         pool.release(&upstream.pointee.output)
         pool.release(&upstream.pointee.rest)
         pool.release(&upstream.pointee.sent)
@@ -270,6 +281,7 @@ extension Worker {
             shard.pointee.database.pointee.retired.remove(shard)
             shardGraves.append(shard)
         }
+        dismissWitness(shard)
     }
 
     /// The session's own upstream is gone under it.

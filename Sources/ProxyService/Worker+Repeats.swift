@@ -70,7 +70,7 @@ extension Worker {
         case .session: session = pending.target.unsafelyUnwrapped.assumingMemoryBound(to: Session.self)
         case .part:
             session = Unmanaged<Gather>.fromOpaque(pending.target.unsafelyUnwrapped).takeUnretainedValue().session
-        case .login, .errand, .identity, .relay, .discard: return nil
+        case .login, .errand, .identity, .relay, .discard, .process, .witness: return nil
         }
         return session.pointee.isDead ? nil : session
     }

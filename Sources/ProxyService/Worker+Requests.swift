@@ -67,7 +67,7 @@ extension Worker {
                         upstream.pointee.pending.append(
                             Pending(
                                 target: session, sequence: session.pointee.nextSequence, byteCount: command.byteCount,
-                                kind: .session, isWrite: entry.pointee.isWrite))
+                                kind: .session, effectCode: entry.pointee.effectCode))
                         session.pointee.nextSequence &+= 1
                         session.pointee.lastCommand = entry
                         index &+= command.byteCount
@@ -198,14 +198,20 @@ extension Worker {
 
     /// Passes one whole command to an upstream, its reply to the session.
     mutating func forward(
-        _ session: SessionPointer, _ upstream: UpstreamPointer, _ bytes: Bytes, _ count: Int, isWrite: Bool
+        _ session: SessionPointer, _ upstream: UpstreamPointer, _ bytes: Bytes, _ count: Int, effect: CommandEffect
     ) {
         sendCaching(session, upstream)
         upstream.pointee.pending.append(
             Pending(
                 target: session, sequence: session.pointee.nextSequence, byteCount: count, kind: .session,
-                isWrite: isWrite))
+                effectCode: effect.rawValue))
         session.pointee.nextSequence &+= 1
         send(upstream, bytes, count)
+    }
+
+    mutating func forward(
+        _ session: SessionPointer, _ upstream: UpstreamPointer, _ bytes: Bytes, _ count: Int, isWrite: Bool
+    ) {
+        forward(session, upstream, bytes, count, effect: isWrite ? .data : .none)
     }
 }

@@ -123,8 +123,10 @@ extension Worker {
     mutating func giveBack(_ upstream: UpstreamPointer) {
         upstream.pointee.owner = nil
         let shard = upstream.pointee.shard
+        let waits = shard.pointee.database.pointee.table.routes.durability.waitsForReplica
         let isClean =
             upstream.pointee.pending.isEmpty && upstream.pointee.state == .ready && !upstream.pointee.isEnding
+            && upstream.pointee.withholds == waits
         if isClean && !upstream.pointee.isRetired && shard.pointee.idle.count < Shard.maximumIdle {
             shard.pointee.idle.append(upstream)
         } else {

@@ -192,7 +192,9 @@ extension Worker {
             return
         }
         block.withUnsafeMutableBufferPointer { buffer in
-            forward(session, upstream, buffer.baseAddress!, buffer.count, isWrite: true)
+            forward(
+                session, upstream, buffer.baseAddress!, buffer.count,
+                effect: details.transaction.mayReplicate ? .data : .passing)
         }
     }
 

@@ -8,6 +8,7 @@ extension Worker {
     mutating func read(_ upstream: UpstreamPointer) {
         if upstream.pointee.isListening { return readMessages(upstream) }
         while true {
+            if upstream.pointee.withholds && holdReading(upstream) { return }
             let kept = upstream.pointee.rest.count
             if Self.arenaBytes &- arenaUsed < Self.minimumReadBytes &+ kept {
                 flushSessions()
@@ -73,6 +74,7 @@ extension Worker {
                 answered &+= Int(upstream.pointee.streamed.byteCount)
                 upstream.pointee.progress = ReplyProgress()
                 upstream.pointee.isStreamingReply = true
+                upstream.pointee.isKeepingReply = upstream.pointee.withholds && isKept(upstream.pointee.streamed)
                 return index + continueReply(upstream, bytes + index, count &- index)
             }
             let pending = upstream.pointee.pending.removeFirst()
@@ -85,6 +87,12 @@ extension Worker {
                 isDeclined(upstream, pending, bytes + index, length)
                     && repeatLater(upstream, pending, answered: answered, bytes + index, length)
                     || askAgainLater(upstream, pending, bytes + index, length)
+            {
+                index &+= length
+                continue
+            }
+            if upstream.pointee.withholds && pending.changesData
+                && withhold(upstream, pending, bytes + index, length)
             {
                 index &+= length
                 continue
@@ -150,6 +158,10 @@ extension Worker {
         let isComplete = step.outcome == .complete
         if isComplete { upstream.pointee.isStreamingReply = false }
         if step.taken == 0 && !isComplete { return 0 }
+        if upstream.pointee.isKeepingReply {
+            keepReply(upstream, bytes, step.taken, isComplete: isComplete)
+            return step.taken
+        }
         if pending.kind == .session {
             deliverPiece(
                 pending.target.unsafelyUnwrapped.assumingMemoryBound(to: Session.self), pending.sequence, bytes,
@@ -200,14 +212,19 @@ extension Worker {
         case .relay:
             var reader = ReplyReader(bytes, count)
             if isLast { answerRelay(pending, bytes[0] == UInt8(ascii: ":") ? reader.number() ?? 0 : 0) }
-        case .part:
-            let reference = Unmanaged<Gather>.fromOpaque(pending.target.unsafelyUnwrapped)
-            let gather = reference.takeUnretainedValue()
-            gather.add(Int(pending.part), bytes, count)
-            if isLast {
-                if gather.finishPart() { complete(gather) }
-                reference.release()
-            }
+        case .part: addPart(pending, bytes, count, isLast: isLast)
+        case .process: noteProcess(upstream, bytes, count)
+        case .witness: takeTestimony(upstream, bytes, count)
+        }
+    }
+
+    mutating func addPart(_ pending: Pending, _ bytes: Bytes, _ count: Int, isLast: Bool) {
+        let reference = Unmanaged<Gather>.fromOpaque(pending.target.unsafelyUnwrapped)
+        let gather = reference.takeUnretainedValue()
+        gather.add(Int(pending.part), bytes, count)
+        if isLast {
+            if gather.finishPart() { complete(gather) }
+            reference.release()
         }
     }
 }

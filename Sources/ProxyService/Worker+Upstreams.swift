@@ -64,6 +64,10 @@ extension Worker {
         }
         if lane.databaseIndex > 0 { prologue.add(["SELECT", "\(lane.databaseIndex)"], .login) }
         if upstream.pointee.role == .lent { prologue.add(["CLIENT", "ID"], .identity) }
+        let durability = upstream.pointee.shard.pointee.database.pointee.table.routes.durability
+        if durability.waitsForReplica && !upstream.pointee.isListening {
+            prologue.add(Self.processQuestion, .process)
+        }
         if upstream.pointee.isAttached { introduce(upstream, &prologue) }
         upstream.pointee.isLoggingIn = lane.databaseIndex > 0
         upstream.pointee.loginBytes = prologue.bytes.count

@@ -70,6 +70,10 @@ struct Worker {
     var repetitions: [Repetition] = []
     let lease: ServingLease
     var restraints = Restraints()
+    /// With replies that wait for a replica and something to be done about it in this turn.
+    var withholdingShards = PointerList<Shard>()
+    /// To be read at the next turn's begin: they were not while too much was withheld.
+    var readableUpstreams = PointerList<Upstream>(capacity: 4)
     /// The mailboxes of all loops, this one's among them.
     let loops: [Mailbox<LoopMessage>]
     var queries: [Int: LoopQuery] = [:]
@@ -110,7 +114,8 @@ struct Worker {
     }
 
     private mutating func turn() {
-        let count = readySessions.count > 0 ? poller.wait(milliseconds: 0) : awaitEvents()
+        let isDue = readySessions.count > 0 || readableUpstreams.count > 0
+        let count = isDue ? poller.wait(milliseconds: 0) : awaitEvents()
         now = MonotonicClock.coarseSeconds()
         if restraints.leasedDatabases > 0 { checkLease() }
         var position = 0
@@ -118,13 +123,16 @@ struct Worker {
             handle(poller.event(position))
             position &+= 1
         }
+        if readableUpstreams.count > 0 { readHeld() }
         if timedUpstreams.count > 0 { checkTimes() }
         checkStalls()
         if restraints.nextCheck != Int.max { checkRestraints() }
         if scriptingUpstreams.count > 0 { checkScripts() }
         if readySessions.count > 0 { resumeReady() }
+        if withholdingShards.count > 0 { settleWithheld() }
         flushUpstreams()
         flushSessions()
+        if withholdingShards.count > 0 { freeReleased() }
         if !restraints.drains.isEmpty { answerDrains() }
         if arenaUsed >= Self.bulkBytes { noteBulk() }
         arenaUsed = 0

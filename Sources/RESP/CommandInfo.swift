@@ -4,8 +4,9 @@
     package let name: String
     /// Arguments with the name: exactly this many, or at least `-arity`.
     @usableFromInline package let arity: Int
-    /// May not be repeated when its outcome is unknown.
-    package let isWrite: Bool
+    package let effect: CommandEffect
+    /// The same as a number, which the request path copies.
+    package let effectCode: UInt8
     package let mayBlock: Bool
     /// Runs code of the client, for as long as that takes.
     package let isScript: Bool
@@ -30,17 +31,16 @@
         // What says neither that it reads nor that it writes, a module's command say, may do either.
         let isUnclear =
             special == nil && !flags.contains("r") && !flags.contains("a") && !isContainer && !name.hasSuffix("|help")
-        isWrite = flags.contains("w") || Self.writesBeyondItsFlags(name) || isUnclear
+        effect = CommandEffect(name: name, mayWrite: flags.contains("w") || isUnclear)
+        effectCode = effect.rawValue
         self.handling = handling
         isScript = name.hasPrefix("eval") || name.hasPrefix("fcall")
         let needsLook = mayBlock || isContainer || isScript
         tier = needsLook ? 3 : handling == .key ? 1 : handling.passesWholeToSingleShard ? 2 : 3
     }
 
-    /// What must not be repeated although redis doesn't flag it as a write.
-    private static func writesBeyondItsFlags(_ name: String) -> Bool {
-        (name.hasPrefix("eval") || name.hasPrefix("fcall")) && !name.hasSuffix("_ro") || name.hasSuffix("publish")
-    }
+    /// May not be repeated when its outcome is unknown.
+    package var isWrite: Bool { effect != .none }
 
     /// What CLIENT PAUSE WRITE holds: replicas would get something of it. PFCOUNT may rewrite what it counts.
     package var mayReplicate: Bool { isWrite || name == "pfcount" }

@@ -34,6 +34,12 @@ package enum MonotonicClock {
         return UInt32(truncatingIfNeeded: time.tv_sec)
     }
 
+    package static func coarseMilliseconds() -> Int {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC_COARSE, &time)
+        return time.tv_sec &* 1000 &+ time.tv_nsec / 1_000_000
+    }
+
     @inline(__always)
     package static func nanoseconds() -> Int {
         var time = timespec()
