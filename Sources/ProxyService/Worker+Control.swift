@@ -168,7 +168,7 @@ extension Worker {
             let upstream = shard.pointee.all[index]
             let isWitness = upstream.pointee.role == .witness
             upstream.pointee.isRetired = !isWitness
-            // A lent one stays with its session until that gives it back, a witness while there is something to confirm.
+            // A lent one stays with its session until that gives it back, a witness while something may need it.
             if !isWitness && (upstream.pointee.owner == nil || upstream.pointee.isShared) {
                 parkAskers(upstream)
                 reroute(upstream)

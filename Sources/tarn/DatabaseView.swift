@@ -69,7 +69,8 @@ enum DatabaseView {
             ),
             ("shards", "\(database.shardCount)" + (database.isReplicated ? ", each with a replica" : "")),
             ("eviction", database.evictionPolicy), ("persistence", database.persistence),
-            ("durability", database.durability), ("proxies", database.proxyPolicy), ("password", database.password.isEmpty ? "none" : "set; see --json"),
+            ("durability", database.durability), ("proxies", database.proxyPolicy),
+            ("password", database.password.isEmpty ? "none" : "set; see --json"),
             ("created", database.createdTime),
         ]
         let width = rows.map(\.0.count).max() ?? 0
