@@ -17,11 +17,18 @@ import TestSupport
         """
 
     @Test(arguments: [1, 2, 6], [2, 3]) func everyCommandAsOnOneServer(shards: Int, version: Int) throws {
-        let seed = Self.setting("TARN_DIFFERENTIAL_SEED") ?? 20_261_125
-        let wanted = Int(Self.setting("TARN_DIFFERENTIAL_COMMANDS") ?? 5000)
         let fixture = try ProxyFixture(host: ownNetwork + ".\(shards * 10 + version)", shards: shards + 1)
         _ = try fixture.tell(.update(fixture.routes(1, port: 10001, shards: shards)))
-        let plain = try RedisConnection(path: fixture.socket(shards))
+        try compare(fixture, plain: shards, shards: shards, version: version, commands: 5000)
+    }
+
+    /// - Parameter plain: Index of the server that is compared with.
+    private func compare(
+        _ fixture: ProxyFixture, plain index: Int, shards: Int, version: Int, commands: UInt64
+    ) throws {
+        let seed = Self.setting("TARN_DIFFERENTIAL_SEED") ?? 20_261_125
+        let wanted = Int(Self.setting("TARN_DIFFERENTIAL_COMMANDS") ?? commands)
+        let plain = try RedisConnection(path: fixture.socket(index))
         let endpoint = try fixture.connect(10001)
         for connection in [plain, endpoint] {
             #expect(try !connection.command(["HELLO", "\(version)"]).hasPrefix("-"))
@@ -30,7 +37,7 @@ import TestSupport
         }
         var run = DifferentialRun(
             plain: plain, endpoint: endpoint,
-            rivals: [try RedisConnection(path: fixture.socket(shards)), try fixture.connect(10001)],
+            rivals: [try RedisConnection(path: fixture.socket(index)), try fixture.connect(10001)],
             shardCount: shards, version: version, seed: seed &+ UInt64(shards * 10 + version),
             name: "seed \(seed), \(shards) shards, RESP\(version)")
         var nextCheck = wanted / 4
@@ -43,6 +50,20 @@ import TestSupport
             }
         }
         for failure in run.failures { Issue.record("\(failure)") }
+    }
+
+    /// The same where writes wait for replicas: their replies come later and are the same.
+    @Test(arguments: [2, 3]) func everyCommandAsOnOneServerBehindReplicas(version: Int) throws {
+        let host = ownNetwork + ".\(170 + version)"
+        let fixture = try ProxyFixture(host: host, shards: 1)
+        let shards = try (0..<2).map { index in
+            try ReplicatedShard(
+                path: try fixture.directory.makeDirectory("r\(index)"), host: host, port: 7000 + UInt16(index) * 2)
+        }
+        _ = try fixture.tell(.update(fixture.routes(1, port: 10001, over: shards, .replica)))
+        try compare(fixture, plain: 0, shards: 2, version: version, commands: 2000)
+        #expect(try fixture.statistics(1).confirmedWrites > 500)
+        #expect(try fixture.statistics(1).unconfirmedWrites == 0)
     }
 
     private static func setting(_ name: String) -> UInt64? {
