@@ -25,7 +25,9 @@ struct Address: Hashable {
     }
 
     /// Sends the bytes and waits for exactly as many bytes of replies, the first of them `+` or `$`.
-    func exchange(_ request: [UInt8], replyBytes: Int, on descriptor: Int32) throws(BenchFailure) {
+    /// - Returns: The last piece of the replies.
+    @discardableResult
+    func exchange(_ request: [UInt8], replyBytes: Int, on descriptor: Int32) throws(BenchFailure) -> [UInt8] {
         _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) & ~O_NONBLOCK)
         var rest = request[...]
         while !rest.isEmpty {
@@ -42,6 +44,8 @@ struct Address: Hashable {
                 throw BenchFailure("\(host):\(port): \(String(decoding: chunk[..<count], as: UTF8.self))")
             }
             left -= count
+            if left == 0 { return Array(chunk[..<count]) }
         }
+        return []
     }
 }

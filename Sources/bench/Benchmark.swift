@@ -21,6 +21,7 @@ struct Benchmark {
             case .memory: try MemoryPart(systems: systems).run()
             case .flat: try FlatPart(systems: systems).run()
             case .allocations: try AllocationsPart(systems: systems).run()
+            case .durability: try DurabilityPart(systems: systems).run()
             case .rest: try RestPart(systems: systems).run()
             }
         }

@@ -2,7 +2,7 @@ import Glibc
 
 /// The command line of `bench`; `dev bench` hands its own on.
 struct Options {
-    enum Part: String, CaseIterable { case loads, memory, flat, allocations, rest }
+    enum Part: String, CaseIterable { case loads, memory, flat, allocations, durability, rest }
 
     static let usage = """
         usage: dev bench proxy [PART...] [options]
@@ -11,6 +11,7 @@ struct Options {
                        memory       bytes for each of 10,000 idle connections
                        flat         CPU per request by shards, databases, connections
                        allocations  calls of malloc in steady state
+                       durability   writes that wait for a replica beside writes that don't
                        rest         CPU without traffic
 
           --quick             fewer loads, shorter: two minutes

@@ -25,15 +25,33 @@ final class Shards {
         return Array(running[..<count])
     }
 
+    /// Starts a copy of a shard and waits until it has everything.
+    func replica(of index: Int) throws(BenchFailure) -> Child {
+        let primary = address(index)
+        let flags = ["--replicaof", primary.host, "\(primary.port)"]
+        let child = try start("\(directory)/r\(index)", Address(host: host, port: primary.port + 100), flags)
+        try Waiting.until("the replica of \(primary.host):\(primary.port)", child) {
+            guard let descriptor = try? primary.connect() else { return false }
+            defer { close(descriptor) }
+            let question = "SPUBLISH none x\r\nWAIT 1 1000\r\n"
+            let last = try? primary.exchange(Array(question.utf8), replyBytes: 8, on: descriptor)
+            return last?.suffix(4) == Array(":1\r\n".utf8)[...]
+        }
+        return child
+    }
+
     private func start(_ index: Int) throws(BenchFailure) -> Child {
-        let own = "\(directory)/s\(index)"
+        try start("\(directory)/s\(index)", address(index), [])
+    }
+
+    private func start(_ own: String, _ address: Address, _ flags: [String]) throws(BenchFailure) -> Child {
         Files.makeDirectory(own)
-        let address = address(index)
         let child = try Child(
             [
                 "redis-server", "--bind", host, "--port", "\(address.port)", "--dir", own, "--unixsocket", "shard.sock",
                 "--save", "", "--appendonly", "no", "--maxclients", "12000", "--tcp-backlog", "4096",
-            ], log: own + "/log")
+                "--repl-diskless-sync-delay", "0",
+            ] + flags, log: own + "/log")
         try Waiting.until("redis-server at \(address.host):\(address.port)", child) {
             guard let descriptor = try? address.connect() else { return false }
             defer { close(descriptor) }

@@ -27,7 +27,9 @@ final class TarnProcess {
     deinit { close(control) }
 
     /// Adds a database and waits until every loop serves it.
-    func serve(database: Int, at address: Address, shards sockets: [String]) throws(BenchFailure) {
+    func serve(
+        database: Int, at address: Address, shards sockets: [String], durability: Durability = .async
+    ) throws(BenchFailure) {
         let ranges = SlotRange.even(parts: sockets.count)
         let routes = DatabaseRoutes(
             database: DatabaseID(database), epoch: Epoch(1), name: "bench\(database)", listenHost: address.host,
@@ -35,7 +37,8 @@ final class TarnProcess {
             shards: sockets.enumerated().map { index, path in
                 ShardRoute(shard: ShardID(index + 1), slots: ranges[index], address: .local(path: path))
             },
-            password: "", shardPassword: "", maximumConnections: 0, memoryLimitBytes: 0)
+            password: "", shardPassword: "", maximumConnections: 0, memoryLimitBytes: 0,
+            durability: durability)
         let frame = ProxyCommand.update(routes).framed()
         guard write(control, frame, frame.count) == frame.count else {
             throw BenchFailure("tarn-proxy does not listen")
