@@ -84,7 +84,10 @@ extension Upstream {
 extension Pending {
     /// May go to another shard than the one it was meant for first.
     package var isMovable: Bool {
-        kind != .login && kind != .errand && kind != .relay && byteCount != UInt32.max
+        switch kind {
+        case .session, .part, .discard, .identity: byteCount != UInt32.max
+        case .login, .errand, .relay, .process, .witness: false
+        }
     }
 
     package var needsLease: Bool { isWrite && (kind == .session || kind == .part) }

@@ -83,7 +83,7 @@ extension Worker {
         watchedDatabases += database.pointee.limits.idleSeconds > 0 ? 1 : 0
         database.pointee.nextShard = 0
         holdShards(database)
-        followDurability(database)  // Behind the holds: its question would keep unsent requests in the stream.
+        followDurability(database)
         let kept = (0..<database.pointee.shardCount).map { shards[$0] }
         let leaving = old.filter { !kept.contains($0) }
         for shard in leaving {

@@ -111,7 +111,8 @@ extension Worker {
                 settle(shard, replicas)
             }
             if shard.pointee.isRetired { shard.pointee.durability.isProbeDue = false }
-            let isDue = !shard.pointee.durability.replies.isEmpty || shard.pointee.durability.isProbeDue
+            let isProbeDue = shard.pointee.durability.isProbeDue && !shard.pointee.isHeld
+            let isDue = !shard.pointee.durability.replies.isEmpty || isProbeDue
             if isDue && !shard.pointee.durability.isAsked && !shard.pointee.database.pointee.isRemoved { ask(shard) }
             position &+= 1
         }
@@ -119,6 +120,10 @@ extension Worker {
 
     private mutating func settle(_ shard: ShardPointer, _ replicas: Int) {
         let database = shard.pointee.database
+        if database.pointee.needsLease {  // It was there when the reply came; it has to be when the client gets it.
+            checkLease()
+            if restraints.hasLapsed { return failWithheld(shard) }
+        }
         if replicas > 0 { shard.pointee.durability.isDegraded = false }
         let outcome = shard.pointee.durability.replies.outcome(
             replicas: replicas, mode: database.pointee.table.routes.durability,
@@ -260,9 +265,12 @@ extension Worker {
         var writer = ReplyWriter()
         writer.command(Self.processQuestion)
         var request = writer.bytes
+        // In front of what has not left, so that this can still be taken out of the stream.
+        let unsent = takeUnsent(upstream, upstream.pointee.unsentTail)
         upstream.pointee.pending.append(
             Pending(target: nil, sequence: 0, byteCount: request.count, kind: .process, isWrite: false))
         request.withUnsafeMutableBufferPointer { send(upstream, $0.baseAddress!, $0.count) }
+        giveUnsent(unsent.requests, unsent.bytes, to: upstream)
     }
 
     mutating func noteProcess(_ upstream: UpstreamPointer, _ bytes: Bytes, _ count: Int) {

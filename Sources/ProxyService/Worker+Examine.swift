@@ -98,7 +98,7 @@ extension Worker {
             .latencyHistogram, .latencyLatest, .latencyHistory, .latencyReport, .namedCounts, .lastsave, .scriptLoad,
             .scriptFlush:
             if info.handling == .scriptFlush { forgetScripts(session) }
-            return fanOut(session, bytes, command, merge(session, bytes, command, info), isWrite: info.isWrite)
+            return fanOut(session, bytes, command, merge(session, bytes, command, info), isWrite: info.needsLease)
         case .allShardsAnyOK, .functionStats:
             return askPastScripts(session, bytes, command, merge(session, bytes, command, info))
         case .slowlogGet, .slowlogLength: return slowlog(session, bytes, command, info)

@@ -109,7 +109,7 @@ extension Worker {
         let done = min(session.pointee.details?.execution?.shard ?? 0, count - 1)
         let gather = makeGather(session, merge(session, bytes, command, info), count)
         for shard in 0..<count where shard != done {
-            ask(gather, shard, sharedUpstream(session, shard), bytes, command.byteCount, isWrite: info.isWrite)
+            ask(gather, shard, sharedUpstream(session, shard), bytes, command.byteCount, isWrite: info.needsLease)
         }
         var element = element
         element.withUnsafeMutableBufferPointer { buffer in

@@ -148,6 +148,8 @@ extension Worker {
     private func isOwing(_ database: DatabasePointer) -> Bool {
         for index in 0..<database.pointee.shardCount where database.pointee.shards[index].pointee.isHeld {
             let shard = database.pointee.shards[index]
+            // Once it is no primary nobody can say any more whether a replica has them.
+            if !shard.pointee.durability.replies.isEmpty { return true }
             for position in 0..<shard.pointee.all.count where shard.pointee.all[position].pointee.owesReply {
                 return true
             }

@@ -95,11 +95,7 @@ extension Worker {
         guard upstream.pointee.shard.pointee.database.pointee.needsLease else { return true }
         checkLease()
         if !restraints.hasLapsed { return true }
-        let tail = upstream.pointee.unsentTail
-        let begun = upstream.pointee.pending.count - tail.count - 1
-        if upstream.pointee.output.count > tail.byteCount, begun >= 0,
-            upstream.pointee.pending[begun].needsLease
-        {
+        if hasBegunWrite(upstream) {
             lose(upstream)
             return false
         }
@@ -111,6 +107,20 @@ extension Worker {
             parkAskers(unsent.requests)
         }
         return true
+    }
+
+    /// Whether a write is half out, with more behind it that can't be taken back, perhaps.
+    private func hasBegunWrite(_ upstream: UpstreamPointer) -> Bool {
+        let tail = upstream.pointee.unsentTail
+        var left = upstream.pointee.output.count - tail.byteCount
+        var index = upstream.pointee.pending.count - tail.count - 1
+        while left > 0 && index >= 0 {
+            let request = upstream.pointee.pending[index]
+            if request.needsLease { return true }
+            left -= Int(request.byteCount)
+            index -= 1
+        }
+        return false
     }
 
     /// Behind a receive, before anything of it is passed on.

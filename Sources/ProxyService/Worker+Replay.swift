@@ -22,7 +22,8 @@ extension Worker {
         let isScript = count == Self.noScript.count
         guard isScript || count == Self.noFunction.count,
             UnsafeBufferPointer(start: text, count: count).elementsEqual(isScript ? Self.noScript : Self.noFunction),
-            upstream.pointee.isShared, !upstream.pointee.isRetired || upstream.pointee.isOvertaken,
+            upstream.pointee.isShared,
+            !upstream.pointee.isRetired || upstream.pointee.isOvertaken && !upstream.pointee.shard.pointee.isRetired,
             pending.kind == .session, pending.part == 0,
             let target = pending.target
         else { return false }

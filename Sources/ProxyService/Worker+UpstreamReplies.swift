@@ -120,12 +120,14 @@ extension Worker {
     ) -> Int {
         let first = upstream.pointee.pending[0]
         guard first.kind == .session, let target = first.target else { return 0 }
+        let withholds = upstream.pointee.withholds
         let session = target.assumingMemoryBound(to: Session.self)
         var sequence = session.pointee.sendSequence
         if session.pointee.isDead || session.pointee.isMuted || session.pointee.ring.used > 0 { return 0 }
         var index = 0
         while index < count && bytes[index] != UInt8(ascii: "-") && bytes[index] != UInt8(ascii: ">")
             && upstream.pointee.pending.isNext(target, sequence)
+            && !(withholds && upstream.pointee.pending[0].changesData)
         {
             let length = replyLength(bytes + index, count &- index)
             if length <= 0 { break }
