@@ -6,31 +6,47 @@ extension Bootstrapper {
     /// What would be done. Changes nothing.
     /// - Returns: Nil when a recovery was begun here already and goes on.
     package func recoveryPlan() async throws(ClientFailure) -> RecoveryPlanObject? {
-        let secret = try await waitForManager()
-        do throws(ClientFailure) {
-            return try await recover(confirm: nil, secret: secret)
-        } catch  where error.code == "busy" {
-            return nil
+        var polling = Polling(limit: limit)
+        while true {
+            let secret = try await waitForManager()
+            do throws(ClientFailure) {
+                return try await recover(confirm: nil, secret: secret)
+            } catch {
+                if error.code == "busy" { return nil }
+                guard Self.isPassing(error), !polling.isOver else { throw error }
+            }
+            await polling.wait()
         }
+    }
+
+    /// The manager starts anew, or was killed with the question, which changes nothing.
+    private static func isPassing(_ error: ClientFailure) -> Bool {
+        error.kind == .unreachable
+            || ["access_denied", "no_cluster", "untrusted", "unknown_outcome"].contains(error.code)
     }
 
     /// Begins it and waits for its end. The manager starts anew in the middle; how often doesn't matter.
     package func recover(confirm: String?, progress: (String) -> Void) async throws(ClientFailure) {
-        if let confirm { _ = try await recover(confirm: confirm, secret: try await waitForManager()) }
+        if let confirm {
+            do throws(ClientFailure) {
+                _ = try await recover(confirm: confirm, secret: try await waitForManager())
+            } catch  where error.code == "unknown_outcome" {
+                // Whether it was begun shows below.
+            }
+        }
         var polling = Polling(limit: limit)
         while true {
             await polling.wait()
             do throws(ClientFailure) {
-                // Only said again when the manager forgot, which it doesn't: the order is on disk before it answers.
+                // The order is on disk before it is answered; so it wasn't given.
                 _ = try await recover(confirm: nil, secret: node.bootstrapSecret ?? "")
-                progress("the store still has no majority")
+                throw ClientFailure(.refused, "not_begun", "the recovery was not begun: try again")
             } catch {
                 switch error.code {
                 case "store_has_majority", "already_recovered": return
                 case "busy": progress("making the store anew")
                 default:
-                    guard error.kind == .unreachable || ["access_denied", "no_cluster", "untrusted"].contains(error.code)
-                    else { throw error }
+                    guard Self.isPassing(error) else { throw error }
                     progress("the manager starts anew")
                 }
             }

@@ -26,6 +26,16 @@ package struct SnapshotShelf: Sendable {
         for name in Self.surplus(files) { try FileManager.default.removeItem(atPath: path(name)) }
     }
 
+    /// A copy's time is that of the last change, so what is there already isn't written again after a restart.
+    package func saveIfNew(_ snapshot: ClusterSnapshot) throws {
+        if let newest = newest(), newest.header.store == snapshot.header.store,
+            newest.entries.map(\.value) == snapshot.entries.map(\.value)
+        {
+            return
+        }
+        try save(snapshot)
+    }
+
     /// The newest that can be read.
     package func newest() -> ClusterSnapshot? {
         for file in files.reversed() {
@@ -101,11 +111,11 @@ package struct SnapshotKeeper: Sendable {
         for await state in states {
             if Task.isCancelled { return }
             let lasting = Self.lasting(state)
-            guard lasting != written, state.head != nil else { continue }
+            guard lasting != written, state.head != nil, !state.isProvisional else { continue }
             do {
                 let snapshot = try ClusterSnapshot(of: state, node: node, store: store, takenAt: now())
                 // Waits for the disk, which must keep none of the few threads that everything else runs on.
-                try await NIOThreadPool.singleton.runIfActive { [shelf] in try shelf.save(snapshot) }
+                try await NIOThreadPool.singleton.runIfActive { [shelf] in try shelf.saveIfNew(snapshot) }
                 written = lasting
             } catch {
                 logger.warning("could not keep a copy of the configuration", metadata: ["error": "\(error)"])
