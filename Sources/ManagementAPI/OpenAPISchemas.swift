@@ -14,8 +14,9 @@ enum OpenAPISchemas {
             ]),
         ]),
         "BootstrapRequest": object([
-            "action": choice("create_cluster", "join_cluster"),
-            "cluster": object(["name": text, "nodes": list(text)]),
+            "action": choice("create_cluster", "join_cluster", "recover_cluster"),
+            "cluster": object(["name": text, "nodes": list(text), "replace_node": number]),
+            "recovery": object(["confirm": text]),
             "credentials": object(["username": text, "password": text, "token": text]),
             "node": object(["identity": object(["addr": text, "rack_id": text])]),
         ]),
@@ -25,7 +26,7 @@ enum OpenAPISchemas {
             "cores": number, "total_memory": number,
             "status": choice("active", "decommissioning", "down", "provisioning"), "shard_count": number,
             "shard_list": list(number), "rack_id": text, "max_listeners": number, "max_redis_servers": number,
-            "software_version": text, "os_version": text, "store_role": choice("client", "learner", "voter"),
+            "software_version": text, "os_version": text, "store_role": choice("client", "learner", "voter", "broken"),
             "uptime": number,
         ]),
         "NodeStatus": object([

@@ -73,7 +73,7 @@ package enum RouteTable {
             .get, "/v1/bootstrap", "State of this node on its way into a cluster", isOpen: true,
             response: "Bootstrap"),
         Route(
-            .post, "/v1/bootstrap/{action}", "Start create_cluster or join_cluster; answers at once", isOpen: true,
+            .post, "/v1/bootstrap/{action}", "Start create_cluster, join_cluster or recover_cluster", isOpen: true,
             isLocal: true, request: "BootstrapRequest", response: "Bootstrap"),
         Route(.get, "/v1/openapi.json", "This document", isOpen: true),
     ]

@@ -9,12 +9,12 @@ extension Planner {
     /// predecessor's without a change to any database, and what it has to do is what a node does that has lost its disk.
     /// The key changes, and by that the predecessor is told from it should it come back. It starts as a node that is
     /// down, and comes up like one: when its proxy routes as it should.
-    /// - Throws: `node_not_exist` (404), `node_alive` (409).
+    /// - Throws: `node_not_found` (404), `node_alive` (409).
     static func replacement(
         of id: NodeID, by candidate: NodeCandidate, in state: ClusterState, now: WallTime
     ) throws(PlanError) -> NodeRecord {
         guard let old = state.nodes[id] else {
-            throw PlanError("node_not_exist", status: 404, "There is no node \(id) to replace.")
+            throw PlanError("node_not_found", status: 404, "There is no node \(id) to replace.")
         }
         // Of two nodes neither can outvote the other; there it has to do that the node doesn't answer.
         guard old.status == .down || !state.group(of: id).canOutvote else {
@@ -47,13 +47,13 @@ extension Planner {
 
     /// A node has another address. Databases that it serves or keeps shards of get a new epoch, so that proxies and
     /// replicas go there. Without changes when it has that address already.
-    /// - Throws: `node_not_exist` (404), `address_in_use` (409).
+    /// - Throws: `node_not_found` (404), `address_in_use` (409).
     package static func moveNode(
         _ id: NodeID, to address: String, in state: ClusterState, now: WallTime
     ) throws(PlanError) -> Plan {
         var head = try head(of: state)
         guard var node = state.nodes[id] else {
-            throw PlanError("node_not_exist", status: 404, "There is no node \(id) in this cluster any more.")
+            throw PlanError("node_not_found", status: 404, "There is no node \(id) in this cluster any more.")
         }
         guard node.address != address else { return Plan(changes: [], node: node) }
         if let other = state.sortedNodes.first(where: { $0.address == address }) {

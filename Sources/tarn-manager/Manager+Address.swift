@@ -25,6 +25,7 @@ extension Manager {
         let message = HTTPClientRequest(
             method: "POST", path: InternalPath.address, headers: [("content-type", "application/json")],
             body: Array(try JSONEncoder().encode(move)))
+        if let answer = try ownAnswer(known, move) { return try take(answer, known, keys) }
         var last = "it knows no other node"
         for address in peerAddresses(known) {
             do {
@@ -44,6 +45,32 @@ extension Manager {
             "address_changed", status: 503,
             "This node was \(known.address) and is \(ownAddress) now, and no other node has agreed to that yet; trying "
                 + "again. Last: \(last)")
+    }
+
+    /// A cluster of one node asks nobody: the node has the authority's key, and its record follows when its store is up.
+    private func ownAnswer(_ known: NodeIdentity, _ move: MoveObject) throws -> JoinAnswerObject? {
+        guard let kept = shelf.newest(), kept.header.store == known.store else { return nil }
+        let state = try kept.state()
+        guard state.nodes.count == 1, var record = state.nodes[known.node] else { return nil }
+        record.address = ownAddress
+        var answer = try Admission(state: state).certificate(for: record, request: move.certificateRequest)
+        answer.voterAddresses = [ownAddress]
+        return answer
+    }
+
+    /// The second half of that.
+    func correctOwnAddress(_ state: ClusterState, _ membership: Membership) async {
+        let node = membership.identity.node
+        guard state.nodes.count == 1, !state.isProvisional, let record = state.nodes[node], record.address != ownAddress
+        else { return }
+        let (address, time) = (ownAddress, now())
+        do {
+            try await membership.member.editor.edit(as: .anyNode) { state throws(PlanError) in
+                try Planner.moveNode(node, to: address, in: state, now: time)
+            }
+        } catch {
+            logger.warning("could not record this node's address", metadata: ["error": "\(error)"])
+        }
     }
 
     private func take(

@@ -86,6 +86,7 @@ extension Manager {
     /// Everything on this node that follows from the cluster's state.
     private func adopt(_ state: ClusterState, _ membership: Membership) async {
         guard await !endIfReplaced(state, membership) else { return }
+        await correctOwnAddress(state, membership)
         await membership.agent.adopt(
             databases: state.databases, nodes: state.nodes, isProvisional: state.isProvisional)
         await followStoreMembership(state, membership)
@@ -93,7 +94,7 @@ extension Manager {
 
     private func followStoreMembership(_ state: ClusterState, _ membership: Membership) async {
         let voters = state.voterAddresses
-        guard !voters.isEmpty else { return }
+        guard !voters.isEmpty, state.nodes[membership.identity.node]?.address == ownAddress else { return }
         let endpoints = voters.map { HTTPEndpoint(host: $0, port: EtcdServer.clientPort) }
         let own = endpoints.first { $0.host == ownAddress }
         membership.store.setEndpoints(endpoints, preferring: own)

@@ -47,7 +47,8 @@ import Testing
                 ("POST", "/v1/bdbs", #"{"name":"two","memory_size":1}"#, 406, "invalid_memory_size", ""),
                 ("POST", "/v1/bdbs", #"{"name":"one","memory_size":104857600}"#, 409, "name_violation", "one"),
                 ("POST", "/v1/bdbs", #"{"name":"b","memory_size":2000000,"bigstore":true}"#, 501, "not_supported", ""),
-                ("POST", "/v1/bootstrap/recover_cluster", "", 501, "not_supported", ""),
+                ("POST", "/v1/bootstrap/forget_cluster", "", 404, "not_supported", ""),
+                ("POST", "/v1/bootstrap/recover_cluster", "{}", 401, "access_denied", ""),
                 ("POST", "/v1/bdbs", large, 413, "too_large", "1 MiB"),
             ]
             for (method, path, body, status, code, word) in cases {

@@ -114,7 +114,7 @@ struct ReplaceTests {
     @Test func theLivingAreNotReplaced() {
         let world = World(nodes: 3)
         #expect(refusal { _ = try admit(World.candidate(9), replacing: 3, world) }?.code == "node_alive")
-        #expect(refusal { _ = try admit(World.candidate(9), replacing: 8, world) }?.code == "node_not_exist")
+        #expect(refusal { _ = try admit(World.candidate(9), replacing: 8, world) }?.code == "node_not_found")
     }
 
     @Test func aMovedNodeTakesItsDatabasesAlong() throws {
