@@ -14,6 +14,14 @@ enum Interruption {
         signal(SIGPIPE, SIG_IGN)
     }
 
+    /// For what has to be done all the same, on the way out.
+    static func postponed<Value>(_ body: () throws -> Value) rethrows -> Value {
+        let before = flag
+        flag = 0
+        defer { if before != 0 { flag = before } }
+        return try body()
+    }
+
     static func check() throws {
         if isRequested { throw Failure(.interrupted, "interrupted") }
     }

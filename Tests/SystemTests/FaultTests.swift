@@ -53,6 +53,8 @@ struct FaultTests {
 
 extension Fault {
     /// The ones that a test run has time for.
-    static let tested = ["proxy-kill", "manager-kill", "leader-kill", "watchdog-kill", "etcd-kill", "primary-kill", "replica-kill"]
-        .compactMap { name in all.first { $0.name == name } }
+    static let tested = [
+        "proxy-kill", "manager-kill", "leader-kill", "watchdog-kill", "etcd-kill", "primary-kill", "replica-kill",
+        "node-off", "partition", "node-pause-12s",
+    ].compactMap { name in all.first { $0.name == name } }
 }

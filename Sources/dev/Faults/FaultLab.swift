@@ -41,7 +41,7 @@ final class FaultLab {
         try lab.takeLock()
         try lab.remove()
         let cleanUp = CleanUp.register {
-            do { try lab.remove() } catch { Console.error("removing the lab: \(error)") }
+            do { try Interruption.postponed { try lab.remove() } } catch { Console.error("removing the lab: \(error)") }
             lab.releaseLock()
         }
         defer { CleanUp.runNow(cleanUp) }
