@@ -3,8 +3,8 @@ import Synchronization
 
 /// One application: appends, writes and reads in turn over all shards of a database, and notes every command.
 ///
-/// It does what a careful client does: it knows the endpoints on all nodes, gives a connection that does not answer
-/// up, tries the next node after any error, and repeats nothing whose fate it does not know.
+/// It does what a careful client does: it knows the endpoints on all nodes, tries the next one when a connection is lost
+/// or does not answer, or says that its node is cut off, and repeats nothing whose fate it does not know.
 final class LoadClient: Sendable {
     struct Plan: Sendable {
         var number: Int
@@ -63,7 +63,7 @@ final class LoadClient: Sendable {
         }
     }
 
-    /// Errors that say "try another node" and broken connections both give false or an error.
+    /// - Returns: Whether to stay with this node.
     private func send(_ planned: [OperationCycle.Step], _ connection: RESPClient) throws -> Bool {
         let start = now
         var answered = 0
@@ -102,12 +102,12 @@ final class LoadClient: Sendable {
 
     private var now: Int64 { (ContinuousClock.now - plan.began).nanoseconds }
 
-    /// - Returns: False for an error.
+    /// - Returns: False where another node may do better.
     private func note(_ step: OperationCycle.Step, _ reply: RESPClient.Reply, start: Int64) -> Bool {
         switch (step.kind, reply) {
         case (_, .error(let text)):
             note(step, ErrorReply.outcome(text), start: start, error: ErrorReply.kind(text))
-            return false
+            return !text.contains("cut off")
         case (.append, .integer), (.write, .simple("OK")): note(step, .done, start: start)
         case (.last, .null), (.read, .null): note(step, .value(nil), start: start)
         case (.last, .bulk), (.read, .bulk): note(step, .value(reply.text.flatMap { Int($0) } ?? -1), start: start)
