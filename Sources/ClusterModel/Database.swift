@@ -202,6 +202,9 @@ package struct DatabaseConfiguration: Hashable, Codable, Sendable {
     package var transitions: [ShardTransition]
     /// Epoch of the last failover. A proxy that routes by an older one may write to a primary that was replaced.
     package var fence: Epoch
+    /// Every proxy is known to write to it with the serving lease only. Not so for a while after replicas were added: a
+    /// proxy that hasn't heard of them needs no lease, and nothing but its confirmation tells that it stops.
+    package var isLeased: Bool
     package var endpoint: EndpointConfiguration
     package var secrets: ShardSecrets
     package var createdAt: WallTime
@@ -209,7 +212,8 @@ package struct DatabaseConfiguration: Hashable, Codable, Sendable {
 
     package init(
         id: DatabaseID, epoch: Epoch, policy: DatabasePolicy, status: Status, shards: [ShardConfiguration],
-        transitions: [ShardTransition] = [], fence: Epoch = .zero, endpoint: EndpointConfiguration,
+        transitions: [ShardTransition] = [], fence: Epoch = .zero, isLeased: Bool = true,
+        endpoint: EndpointConfiguration,
         secrets: ShardSecrets, createdAt: WallTime, changedAt: WallTime
     ) {
         self.id = id
@@ -219,6 +223,7 @@ package struct DatabaseConfiguration: Hashable, Codable, Sendable {
         self.shards = shards
         self.transitions = transitions
         self.fence = fence
+        self.isLeased = isLeased
         self.endpoint = endpoint
         self.secrets = secrets
         self.createdAt = createdAt

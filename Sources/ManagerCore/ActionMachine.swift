@@ -42,7 +42,12 @@ package enum ActionMachine {
         case .deleteDatabase: return tally.delete(isLate: now >= deadline)
         case .createDatabase, .updateDatabase: return tally.change(isLate: now >= deadline, givesUp: true)
         // Nobody is helped by giving up on the first failure: the replica is the only copy that is left.
-        case .failover, .switchover: return tally.change(isLate: now >= deadline, givesUp: false)
+        case .failover, .switchover:
+            // All nodes hold, or route to a primary that isn't one yet: that is the middle of it.
+            guard let transition = database.transitions.first else {
+                return tally.change(isLate: now >= deadline, givesUp: false)
+            }
+            return tally.wait("the primary of slots \(transition.slots) is being changed", isLate: now >= deadline)
         }
     }
 }
@@ -92,6 +97,10 @@ private struct Tally {
         let open = failures + waits + absentHosts + (isServed ? [] : ["no proxy serves the endpoint yet"])
         guard let first = open.first else { return .complete }
         return isLate ? .fail(message: "gave up waiting: \(first)") : .wait(progress: progress, message: first)
+    }
+
+    func wait(_ message: String, isLate: Bool) -> ActionStep {
+        isLate ? .fail(message: "gave up waiting: \(message)") : .wait(progress: progress, message: message)
     }
 
     /// A dead node doesn't hold up a delete: when it comes back it finds shards that belong to nobody and removes

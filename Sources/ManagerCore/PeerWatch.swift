@@ -63,8 +63,8 @@ package struct PeerWatch: Sendable {
         if gap > 3 * profile.heartbeat { heard = heard.mapValues { min(now, $0 + gap) } }
         var steps: [Step] = []
         for node in state.watched(by: own) {
-            guard let record = state.nodes[node], record.status != .down else {
-                // When it is back its silence begins anew.
+            guard let record = state.nodes[node], record.status.canBeLost else {
+                // Its silence ends when it is back, or in: from then on it is counted anew.
                 heard[node] = nil
                 continue
             }

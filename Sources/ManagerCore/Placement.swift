@@ -34,6 +34,8 @@ struct Placement {
     }
 
     private(set) var candidates: [Candidate]
+    /// Of all nodes: a primary may be where no further shard may go, on a node that is down for example.
+    private let groups: [NodeID: Int]
     /// Candidates looked at so far: what the work is measured by.
     private(set) var inspected = 0
     let memory: Int64
@@ -42,14 +44,17 @@ struct Placement {
     /// - Parameter usage: Promises to count with; the state's own unless a database is being changed.
     init(state: ClusterState, memoryPerShard: ByteCount, usage: UsageIndex? = nil) {
         let usage = usage ?? state.usage
-        let nodes = state.nodes.values.filter { $0.status == .active && $0.acceptsShards }.sorted { $0.id < $1.id }
-        var groups: [String: Int] = [:]
-        candidates = nodes.map { node in
+        var names: [String: Int] = [:]
+        var groups: [NodeID: Int] = [:]
+        for node in state.sortedNodes {
             let name = node.rackID.isEmpty ? "node \(node.id)" : "rack \(node.rackID.lowercased())"
-            let group = groups[name] ?? groups.count
-            groups[name] = group
-            return Candidate(node, group: group, usage: usage[node.id])
+            let group = names[name] ?? names.count
+            names[name] = group
+            groups[node.id] = group
         }
+        let nodes = state.sortedNodes.filter { $0.status == .active && $0.acceptsShards }
+        candidates = nodes.map { Candidate($0, group: groups[$0.id] ?? 0, usage: usage[$0.id]) }
+        self.groups = groups
         memory = memoryPerShard.bytes
         usesRacks = nodes.contains { !$0.rackID.isEmpty }
     }
@@ -106,7 +111,7 @@ extension Placement {
 
     /// A replica for a primary that has its place already; nil when no node can take it.
     mutating func placeReplica(besides primary: NodeID, as kind: ShardsPlacement) -> NodeID? {
-        let group = candidates.first { $0.id == primary }?.group
+        let group = groups[primary]
         let index = best(where: { $0.group != group && $0.id != primary }) {
             kind == .dense ? Self.denser($0, $1) : Self.sparserForReplica($0, $1)
         }

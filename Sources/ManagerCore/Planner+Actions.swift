@@ -36,9 +36,12 @@ extension Planner {
         }
         var settled = database
         settled.status = status(of: database, after: action, in: state)
-        guard settled != database else { return Plan(changes: [.action(action)], action: action, database: database) }
+        guard settled != database, let head = state.head else {
+            return Plan(changes: [.action(action)], action: action, database: database)
+        }
         settled.changedAt = action.changedAt
-        return Plan(changes: [.action(action), .database(settled)], action: action, database: settled)
+        // With the head, or a failover planned by another node from the record before would bring it back.
+        return Plan(changes: [.head(head), .action(action), .database(settled)], action: action, database: settled)
     }
 
     private static func status(

@@ -27,9 +27,9 @@ extension Planner {
         of id: DatabaseID, to choice: (ShardConfiguration) -> ShardID?, in state: ClusterState, fresh: Fresh,
         now: WallTime
     ) -> Plan? {
-        guard var head = state.head, var database = state.databases[id], database.status != .deletePending else {
-            return nil
-        }
+        guard var head = state.head, var database = state.databases[id], database.status != .deletePending,
+            database.isLeased
+        else { return nil }
         var lost: [ShardID] = []
         for primary in database.primaries where state.nodes[primary.node]?.status == .down {
             guard let replica = choice(primary), swap(primary.id, replica, in: &database) else { continue }
@@ -52,6 +52,18 @@ extension Planner {
         }
         database.fence = database.epoch
         head.fence = database.epoch
+    }
+
+    /// Every node, those that are down included, has confirmed that its proxy routes by `epoch`, or doesn't serve the
+    /// database: from now on its primaries can be replaced. Nil when that is known, or the epoch is another one by now.
+    package static func noteLeased(
+        _ id: DatabaseID, by epoch: Epoch, in state: ClusterState, now: WallTime
+    ) -> Plan? {
+        guard let head = state.head, var database = state.databases[id], !database.isLeased, database.epoch == epoch
+        else { return nil }
+        database.isLeased = true
+        database.changedAt = now
+        return Plan(changes: [.head(head), .database(database)], database: database)
     }
 
     // MARK: Planned
@@ -93,7 +105,7 @@ extension Planner {
         return advanced(&database, head: &head, now: now)
     }
 
-    /// Gives up a planned change that still holds. Nil when it has gone further or ended.
+    /// Gives up a planned change that still holds, and with it its action. Nil when it has gone further or ended.
     package static func rollBack(
         of id: DatabaseID, to replica: ShardID, in state: ClusterState, now: WallTime
     ) -> Plan? {
@@ -101,7 +113,18 @@ extension Planner {
             let index = database.transitions.firstIndex(where: { $0.to == replica && $0.phase == .hold })
         else { return nil }
         database.transitions.remove(at: index)
-        return advanced(&database, head: &head, now: now)
+        let unfinished = state.unfinishedActions(of: id)
+        // Or it would be called completed as soon as the nodes have released what they held.
+        let given = unfinished.filter { $0.kind == .switchover && $0.shard == replica }
+        if given.count == unfinished.count, database.status == .activeChangePending { database.status = .active }
+        var plan = advanced(&database, head: &head, now: now)
+        for var action in given {
+            action.status = .failed
+            action.message = "rolled back: \(action.message.isEmpty ? "it took too long" : action.message)"
+            action.changedAt = now
+            plan.changes.append(.action(action))
+        }
+        return plan
     }
 
     /// The new primary is one: proxies let requests go. Nil when that is done already.
@@ -130,6 +153,11 @@ extension Planner {
         }
         guard found.database.status != .deletePending else {
             throw PlanError("db_busy", status: 409, "Database \(found.database.id) is being deleted.")
+        }
+        guard found.database.isLeased else {
+            throw PlanError(
+                "replica_new", status: 409,
+                "Replicas were added to database \(found.database.id), and not every node has confirmed that it knows.")
         }
         var database = found.database
         guard swap(shard, replica, in: &database) else {

@@ -3,11 +3,12 @@ package import Primitives
 
 /// Nodes are lost and come back. Any node may commit these.
 extension Planner {
-    /// Votes that a node is lost. Nil when the vote stands, or the node is down or gone.
+    /// Votes that a node is lost. Nil when the vote stands, or the node is down or gone; or is only being taken in, and has
+    /// nothing that could be lost.
     ///
     /// Votes rewrite the head, so that of a withdrawal and the plan that counts the vote only one goes through.
     package static func suspect(_ node: NodeID, by voter: NodeID, in state: ClusterState) -> Plan? {
-        guard let head = state.head, let record = state.nodes[node], record.status != .down,
+        guard let head = state.head, let record = state.nodes[node], record.status.canBeLost,
             state.suspicions[node]?.contains(voter) != true
         else { return nil }
         return Plan(changes: [.head(head), .suspicion(node, by: voter)])
@@ -56,4 +57,9 @@ extension Planner {
         }
         .map(\.id).sorted()
     }
+}
+
+extension NodeRecord.Status {
+    /// A node that is being taken in serves nothing; once it were down, readmitting it would pass over its being taken in.
+    var canBeLost: Bool { self != .down && self != .provisioning }
 }

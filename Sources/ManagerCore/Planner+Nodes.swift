@@ -9,11 +9,13 @@ extension Planner {
     ///
     /// A candidate that was admitted before and comes again with the same key and address did not hear the answer:
     /// it gets its number again, and no use is counted.
+    /// - Parameter asNewcomer: It is `provisioning` until ``settleJoin(of:in:now:)``: only so can no node that hasn't heard of
+    ///   it be outvoted with its help. Else it is active at once.
     /// - Throws: `token_unknown`, `token_revoked`, `token_expired`, `token_used_up` (403), `time_not_sync`,
     ///   `address_in_use` and `already_joined` (409).
     package static func admitNode(
-        _ candidate: NodeCandidate, tokenID: String, replacing replaced: NodeID? = nil, in state: ClusterState,
-        now: WallTime
+        _ candidate: NodeCandidate, tokenID: String, replacing replaced: NodeID? = nil, asNewcomer: Bool = false,
+        in state: ClusterState, now: WallTime
     ) throws(PlanError) -> Plan {
         var head = try head(of: state)
         var token = try token(tokenID, in: state)
@@ -35,11 +37,19 @@ extension Planner {
             token.usesLeft = uses - 1
         }
         _ = head.raiseEpoch()
-        let node =
+        var node =
             if let replaced { try replacement(of: replaced, by: candidate, in: state, now: now) } else {
                 candidate.record(id: head.takeNode(), storeRole: .client, joinedAt: now)
             }
+        if asNewcomer { node.status = .provisioning }
         return Plan(changes: [.head(head), .node(node), .token(token)], node: node)
+    }
+
+    /// Every node that isn't down counts the newcomer and holds no lease from before (``JoinWatch``): it becomes active.
+    /// Nil when it is.
+    package static func settleJoin(of node: NodeID, in state: ClusterState, now: WallTime) -> Plan? {
+        guard state.nodes[node]?.status == .provisioning else { return nil }
+        return setStatus(.active, of: node, in: state, now: now)
     }
 
     private static func token(_ id: String, in state: ClusterState) throws(PlanError) -> JoinTokenRecord {
@@ -121,9 +131,10 @@ extension Planner {
     package static func setStoreRole(
         _ role: NodeRecord.StoreRole, of id: NodeID, in state: ClusterState
     ) -> Plan? {
-        guard var node = state.nodes[id], node.storeRole != role else { return nil }
+        guard let head = state.head, var node = state.nodes[id], node.storeRole != role else { return nil }
         node.storeRole = role
-        return Plan(changes: [.node(node)], node: node)
+        // With the head: any node may settle at the same time that this one is lost.
+        return Plan(changes: [.head(head), .node(node)], node: node)
     }
 
     /// Notes that a node went down or came back. Nil when it is noted already, or the node is gone.

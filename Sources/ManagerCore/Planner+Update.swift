@@ -72,6 +72,7 @@ extension Planner {
         try refuseOvercommit(of: database, from: old, usage: usage, in: state)
         guard database.policy.isReplicated, database.shards.count == database.primaries.count else { return }
         try addReplicas(to: &database, usage: usage, head: &head, in: state)
+        database.isLeased = false
     }
 
     /// A node may be beyond its capacity already (memory was taken out); then only what makes it worse is refused.

@@ -41,9 +41,9 @@ package struct PromotionGate: Sendable {
     ) -> [NodeID] {
         nodes.values.filter { node in
             guard node.status != .down, !confirmed.contains(node.id) else { return false }
-            let group = WatchGroup(of: node.id, nodes: nodes.keys)
-            let informed = group.watchers.count { now - (knowsSince[$0] ?? now) >= profile.suspicion }
-            return !group.canOutvote || informed < group.blockingCount
+            let group = WatchGroup(of: node.id, in: nodes)
+            let informed = group.watchers.filter { now - (knowsSince[$0] ?? now) >= profile.suspicion }
+            return !group.isBlocked(by: Set(informed))
         }
         .map(\.id).sorted()
     }

@@ -31,13 +31,18 @@ package struct ServingLease: Sendable {
     }
 
     /// - Parameter applied: The fence that this node's proxy routes by.
-    /// - Returns: Nil when there is none.
+    /// - Returns: Nil when there is none. A proxy that was told `.never` before must then be told the end of one that
+    ///   begins now: the group has grown, and can outvote the node from now on.
     package mutating func end(for group: WatchGroup, applied: Epoch, profile: DetectionProfile) -> BootTime? {
         guard group.canOutvote else { return .never }
         for (watcher, answer) in newest where answer.fence <= applied { counting[watcher] = answer.sentAt }
-        let grants = group.watchers.compactMap { counting[$0] }.sorted(by: >)
-        let needed = group.majority - 1
-        guard grants.count >= needed else { return nil }
-        return grants[needed - 1] + profile.lease
+        var end = BootTime.never
+        for circle in group.circles where circle.canOutvote {
+            let grants = circle.watchers.compactMap { counting[$0] }.sorted(by: >)
+            let needed = circle.majority - 1
+            guard grants.count >= needed else { return nil }
+            end = min(end, grants[needed - 1] + profile.lease)
+        }
+        return end
     }
 }
