@@ -122,6 +122,7 @@ let package = Package(
         ]),
 
         library("ProxyFuzz", ["ProxyCore", "RESP", "Primitives"]),
+        library("Simulator", ["ManagerCore", "ProxyControl", "ClusterModel", "Primitives"]),
         library("TestSupport", [
             "ClusterStore", "EtcdStore", "HTTPTransport", "TLS", "Primitives", logging,
         ] + nio),
@@ -142,6 +143,7 @@ let package = Package(
             "ProxyControl", "Reactor", "LocalSocket", "CLinux", "ClusterModel", "NodeLayout", "Primitives",
         ]),
         program("tarn-fuzz", ["ProxyFuzz", "Primitives"]),
+        program("simulate", ["Simulator"]),
         program("dev", []),
         tests("ClusterStoreTests", ["ClusterStore", "TestSupport"], linked: sharedTLS),
         tests("IntegrationTests", [
@@ -179,6 +181,7 @@ let package = Package(
         tests("ManagerCoreTests", [
             "ManagerCore", "ClusterStore", "ClusterModel", "Primitives",
         ], exclude: ["Scenarios"]),
+        tests("SimulatorTests", ["Simulator"]),
         tests("DevTests", ["dev"]),
         tests("BenchTests", ["bench"]),
         tests("SystemTests", ["dev"]),

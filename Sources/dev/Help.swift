@@ -9,8 +9,9 @@ enum Help {
                      --no-data      leave the sample data out
           down     stop and remove the loopback cluster, its data included
           status   what of it is running; --json as in `up`
-          test     build everything, then lint, unit, integration and system tests
+          test     build everything, then lint, unit, simulation, integration and system tests
                      --quick        lint and the tests that need no processes
+                     --seeds N      how many clusters are simulated (1500, a minute and a half on two cores)
                      --only NAME    only tests whose name contains NAME
           lint     house rules that a machine can check
           format   lay out the sources as lint wants them

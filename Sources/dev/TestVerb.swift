@@ -40,7 +40,12 @@ struct TestVerb {
         var environment = [
             "TARN_PROGRAMS": workspace.programs, "TARN_RELEASE": workspace.package, "TARN_PACKAGE": package,
         ]
-        var levels = [try swiftTest("integration", filter: Self.withPeers, environment: environment)]
+        var levels: [TestLevel] = []
+        if isWanted("simulation") {
+            let seeds = try arguments.number("seeds", in: 1...10_000_000)
+            levels.append(try SimulationLevel(workspace: workspace, seeds: seeds).run())
+        }
+        levels.append(try swiftTest("integration", filter: Self.withPeers, environment: environment))
         if isWanted("loopback cluster") {
             levels.append(try MainJobLevel(workspace: workspace, release: release, package: package).run())
         }

@@ -1,0 +1,101 @@
+import ClusterModel
+import ManagerCore
+import Primitives
+
+/// A primary that was lost is replaced: plan, gate, promotion, end of the transition.
+extension SimulatedManager {
+    /// Whether a replica of ours could take over: it runs and has had everything at one time.
+    func isUsable(_ id: ShardID) -> Bool {
+        guard let shard = simulation.shards[id], shard.process.node == node, shard.process.runs, !shard.isLoading,
+            !shard.isSynchronizing
+        else { return false }
+        return shard.hasSynced || shard.role == .primary
+    }
+
+    /// A primary of ours has ended: its replica takes over, when it can.
+    func failOver(_ shard: ShardConfiguration, of database: DatabaseConfiguration) {
+        let replica = database.shards.first { $0.role == .replica && $0.slots == shard.slots }
+        guard let replica, let state, state.nodes[replica.node]?.status == .active,
+            failingOver.insert(shard.id).inserted
+        else { return }
+        ask(replica.node) { $0.isUsable(replica.id) } _: { [unowned self] isUsable in
+            guard let isUsable else {
+                failingOver.remove(shard.id)
+                return
+            }
+            guard isUsable else {
+                failingOver.remove(shard.id)
+                policies[shard.id]?.release()
+                return
+            }
+            edit { [unowned self] state in
+                guard simulation.shards[shard.id]?.process.isAlive != true else { return nil }
+                return try Planner.failOver(shard.id, to: replica.id, in: state, fresh: simulation.fresh(), now: wall)
+            } _: { [unowned self] result in
+                failingOver.remove(shard.id)
+                if result == .done { simulation.tell(process, "shard \(shard.id) has ended: \(replica.id) takes over") }
+            }
+        }
+    }
+
+    /// Primaries of nodes that are down: their replicas on this node take over.
+    func failOverLost(_ state: ClusterState) {
+        for id in Planner.databasesWithLostPrimaries(in: state) {
+            guard let database = state.databases[id] else { continue }
+            let own = database.shards.filter { $0.role == .replica && $0.node == node && isUsable($0.id) }
+            let isConcerned = own.contains { shard in
+                database.primary(of: shard).map { state.nodes[$0.node]?.status == .down } ?? false
+            }
+            guard isConcerned, failingOverDatabases.insert(id).inserted else { continue }
+            edit { [unowned self] state in
+                Planner.failOverLost(
+                    of: id,
+                    to: { primary in
+                        own.first { $0.slots == primary.slots && self.isUsable($0.id) }?.id
+                    }, in: state, fresh: simulation.fresh(), now: wall)
+            } _: { [unowned self] result in
+                failingOverDatabases.remove(id)
+                if result == .done { simulation.tell(process, "takes over primaries of database \(id) from a lost node") }
+            }
+        }
+    }
+
+    // MARK: The gate
+
+    func isGateOpen(_ database: DatabaseConfiguration, _ state: ClusterState) -> Bool {
+        if simulation.settings.bug == .promotionWithoutFence { return true }
+        if gates[database.id]?.epoch != database.fence { gates[database.id] = PromotionGate(epoch: database.fence) }
+        let epoch = database.fence
+        let waits = gates[database.id]?.waitsFor(database, in: state.nodes, at: boot, profile: Self.profile) ?? []
+        guard !waits.isEmpty else { return true }
+        for peer in state.sortedNodes where peer.status != .down {
+            ask(peer.id, within: 300) { $0.answerForGate(database.id, epoch) } _: { [unowned self] answer in
+                guard let answer, gates[database.id]?.epoch == epoch else { return }
+                gates[database.id]?.answered(answer, by: peer.id, at: boot)
+            }
+        }
+        return false
+    }
+
+    private func answerForGate(_ database: DatabaseID, _ epoch: Epoch) -> PromotionGate.Answer? {
+        guard let state, let head = state.head else { return nil }
+        return PromotionGate.Answer(hasApplied: hasApplied(database, epoch), fence: head.fence)
+    }
+
+    func hasApplied(_ id: DatabaseID, _ epoch: Epoch) -> Bool {
+        guard let state, let head = state.head, head.epoch >= epoch, let link else { return false }
+        return link.routes(id, by: epoch, isServed: state.databases[id]?.isServed(by: node) ?? false)
+    }
+
+    func endTransition(_ transition: ShardTransition, of database: DatabaseConfiguration, _ state: ClusterState) {
+        guard transition.isPlanned || isGateOpen(database, state),
+            endingTransitions.insert(transition.to).inserted
+        else { return }
+        edit { [unowned self] state in
+            Planner.endTransition(of: database.id, to: transition.to, in: state, now: wall)
+        } _: { [unowned self] result in
+            endingTransitions.remove(transition.to)
+            if result == .done { simulation.tell(process, "shard \(transition.to) is the primary, requests go on") }
+        }
+    }
+}

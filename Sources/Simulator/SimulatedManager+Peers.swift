@@ -1,0 +1,75 @@
+import ClusterModel
+import ManagerCore
+import Primitives
+
+/// Heartbeats, votes and the serving lease.
+extension SimulatedManager {
+    func sendHeartbeats() {
+        guard let snapshot, let state, state.nodes[node] != nil else { return }
+        for step in watch.steps(at: boot, in: state, profile: Self.profile) { take(step) }
+        let sentAt = boot
+        for watcher in snapshot.group(of: node).watchers {
+            ask(watcher, within: Self.profile.suspicion) { [node] peer in
+                peer.heartbeat(of: node)
+            } _: { [unowned self] fence in
+                guard let fence else { return }
+                let counted = simulation.settings.bug == .leaseWithoutFence ? Epoch.zero : fence
+                lease.answered(by: watcher, sentAt: sentAt, fence: counted)
+                renewLease()
+            }
+        }
+        renewLease()
+    }
+
+    /// - Returns: The fence that we know; nil: no answer.
+    private func heartbeat(of peer: NodeID) -> Epoch? {
+        guard let state, let head = state.head, watch.heard(peer, at: boot, in: state) else { return nil }
+        return head.fence
+    }
+
+    func renewLease() {
+        guard let snapshot, snapshot.state.nodes[node] != nil, link?.isReady == true else { return }
+        let end = lease.end(for: snapshot.group(of: node), applied: appliedFence, profile: Self.profile)
+        // What was for ever ends when the group has grown.
+        guard let end = end ?? (toldLease == .never ? boot + Self.profile.lease : nil), end != toldLease else { return }
+        toldLease = end
+        link?.tell { $0.set(lease: end) }
+    }
+
+    private func take(_ step: PeerWatch.Step) {
+        switch step {
+        case .suspect(let peer): simulation.tell(process, "suspects node \(peer)")
+        case .withdraw(let peer): simulation.tell(process, "hears node \(peer) again, withdraws its vote")
+        case .settle(let peer): simulation.tell(process, "settles that node \(peer) is lost")
+        }
+        edit { [node, unowned self] state in
+            switch step {
+            case .suspect(let peer): Planner.suspect(peer, by: node, in: state)
+            case .withdraw(let peer): Planner.withdraw(peer, by: node, in: state)
+            case .settle(let peer): Planner.settleLoss(of: peer, in: state, now: wall)
+            }
+        } _: { [unowned self] result in
+            watch.ended(step, isDone: result != .failed, at: boot)
+        }
+    }
+
+    /// Comes back into the cluster when it routes by the newest configuration.
+    func readmit(_ state: ClusterState) {
+        guard state.nodes[node]?.status == .down, !isReadmitting else { return }
+        isReadmitting = true
+        simulation.store.read(from: process) { [unowned self] newest in
+            guard let newest else { return isReadmitting = false }
+            saw(newest)
+            guard snapshot?.revision == newest.revision, link?.routesBy(newest.state, node: node) == true else {
+                return isReadmitting = false
+            }
+            edit { [node, unowned self] state in
+                guard link?.routesBy(state, node: node) == true else { return nil }
+                return Planner.readmit(node, in: state, now: wall)
+            } _: { [unowned self] result in
+                isReadmitting = false
+                if result == .done { simulation.tell(process, "is back in the cluster") }
+            }
+        }
+    }
+}

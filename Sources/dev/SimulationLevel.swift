@@ -1,0 +1,44 @@
+/// Whole clusters in virtual time, seed after seed; and what finding nothing is worth, by bugs that are planted.
+struct SimulationLevel {
+    /// A minute and a half on two cores; `.ci/run` asks for more.
+    private static let seeds = 1500
+
+    let workspace: Workspace
+    /// Nil: as many as a development run can wait for.
+    let seeds: Int?
+
+    func run() throws -> TestLevel {
+        var level = TestLevel("simulation")
+        try level.check("the simulator builds") {
+            try SwiftBuild(
+                workspace: workspace, name: "release-simulate",
+                arguments: ["-c", "release", "--static-swift-stdlib", "--scratch-path", workspace.release, "--product", "simulate"]
+            ).run()
+        }
+        guard level.failed.isEmpty else { return level }
+        let count = seeds ?? Self.seeds
+        try level.check("\(count) seeds violate nothing") { try simulate("--seeds", "\(count)") }
+        for bug in ["promotion-without-fence", "lease-without-fence", "acknowledgement-before-replica"] {
+            try level.check("\(bug) is found within 1000 seeds") {
+                let found = try command("--seeds", "1000", "--first", "--lines", "0", "--bug", bug).run()
+                guard found.status == 1 else { throw Failure(.product, "not found:\n\(found.output)") }
+            }
+        }
+        level.report()
+        return level
+    }
+
+    private func command(_ arguments: String...) -> Command {
+        var command = Command(["\(workspace.programs)/simulate"] + arguments)
+        command.limit = .seconds(30 * 60)
+        return command
+    }
+
+    private func simulate(_ arguments: String...) throws {
+        var command = Command(["\(workspace.programs)/simulate"] + arguments)
+        command.limit = .seconds(30 * 60)
+        let result = try command.run()
+        Console.step("  \(result.output.split(separator: "\n").last ?? "")")
+        guard result.succeeded else { throw Failure(.product, result.output) }
+    }
+}

@@ -1,0 +1,12 @@
+import Foundation
+
+/// Which seeds a run of the tests tries: 100, or what `TARN_SEEDS=FIRST-LAST` says.
+enum Seeds {
+    static let wanted: Range<UInt64> = {
+        let words = (ProcessInfo.processInfo.environment["TARN_SEEDS"] ?? "").split(separator: "-")
+        guard words.count == 2, let first = UInt64(words[0]), let last = UInt64(words[1]), first <= last else {
+            return 1000..<1100
+        }
+        return first..<(last + 1)
+    }()
+}
