@@ -32,10 +32,11 @@ struct SnapshotTests {
     }
 
     @Test func aCopyComesBackAsItWas() async throws {
-        let snapshot = try await snapshot()
+        let before = try await state()
+        let snapshot = try ClusterSnapshot(
+            of: before, node: NodeID(1), store: .first, takenAt: ClusterFixture.start)
         let again = try ClusterSnapshot(parsing: try snapshot.encoded())
         #expect(again.header == snapshot.header)
-        let before = try await state()
         let after = try again.state()
         #expect(after.lastingRecords == before.lastingRecords)
         #expect(after.leader == nil, "who led is no part of the configuration")
