@@ -23,7 +23,8 @@ import Testing
     @Test func onlyAClearRefusalCountsAsNotDone() {
         #expect(ErrorReply.outcome("READONLY You can't write against a read only replica.") == .refused)
         #expect(
-            ErrorReply.outcome("ERR the shard could not be reached for 5 seconds, the command was not sent") == .refused)
+            ErrorReply.outcome("ERR the shard could not be reached for 5 seconds, the command was not sent") == .refused
+        )
         #expect(
             ErrorReply.outcome("ERR upstream connection lost, the write may or may not have been applied") == .unknown)
         #expect(ErrorReply.outcome("NOREPLICAS not confirmed in time, the write may exist") == .unknown)
@@ -32,7 +33,8 @@ import Testing
 
     @Test func faultsHaveNamesOfTheirOwn() throws {
         #expect(Set(Fault.all.map(\.name)).count == Fault.all.count)
-        #expect(try Fault.named("proxy-kill,etcd").map(\.name) == ["proxy-kill", "etcd-kill", "etcd-stop", "etcd-corrupt"])
+        #expect(
+            try Fault.named("proxy-kill,etcd").map(\.name) == ["proxy-kill", "etcd-kill", "etcd-stop", "etcd-corrupt"])
         #expect(throws: Failure.self) { try Fault.named("earthquake") }
     }
 
@@ -45,13 +47,15 @@ import Testing
                 fault: "primary-kill", kind: DatabaseKind.all[kind], gap: gap * 1_000_000, hitGap: nil,
                 errors: ["ERR a|b": 2], report: report, wholeAfter: whole)
         }
-        let table = FaultTable([outcome(0, gap: 10), outcome(2, gap: 5), outcome(0, gap: 30, lost: [1, 2], whole: nil)])
+        let table = FaultTable([
+            outcome(0, gap: 10), outcome(2, gap: 5), outcome(0, gap: 30, lost: [1, 2], whole: nil),
+        ])
         let lines = table.markdown.split(separator: "\n")
         #expect(lines.count == 4)
         #expect(
             lines[2]
-                == "| primary-kill | simple | 2 | 10 / 30 / 30 | - | 2.0 / 2.0, never in 1 | 200 | 2 in 1 runs | 0 | 0 | 0 "
-                + "| 0 | 4 ERR a/b |")
+                == "| primary-kill | simple | 2 | 10 / 30 / 30 | - | 2.0 / 2.0, never in 1 | 200 | 2 in 1 runs | 0 | 0 "
+                + "| 0 | 0 | 4 ERR a/b |")
         #expect(lines[3].contains("| ha | 1 | 5 / 5 / 5 |"))
     }
 }

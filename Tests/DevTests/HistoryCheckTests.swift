@@ -7,7 +7,8 @@ import Testing
     private typealias Outcome = Operation.Outcome
 
     private static func append(
-        _ element: Int, _ start: Int64, _ end: Int64, _ outcome: Operation.Outcome = .done, list: Int = 0, shard: Int = 0
+        _ element: Int, _ start: Int64, _ end: Int64, _ outcome: Operation.Outcome = .done, list: Int = 0,
+        shard: Int = 0
     ) -> Operation {
         Operation(
             client: 0, shard: shard, kind: .append(list: list, element: element), outcome: outcome, start: start,

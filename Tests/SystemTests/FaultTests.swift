@@ -3,8 +3,9 @@ import Testing
 @testable import dev
 
 /// Every main fault once or twice under load, on one cluster whose nodes have addresses of their own. What must never
-/// happen is asserted exactly; times are what docs/architecture.md promises, times ten: these machines are slow and shared, and a
-/// test run is not where a guarantee's percentile is measured (`dev faults` does that, docs/reliability.md).
+/// happen is asserted exactly; times are what docs/architecture.md promises, times ten: these machines are slow and
+/// shared, and a test run is not where a guarantee's percentile is measured (`dev faults` does that,
+/// docs/reliability.md).
 @Suite(
     .serialized, .enabled(if: TestedRelease.isThere, "no release; `swift run dev test` builds one"),
     .enabled(if: NetworkNamespace.problem == nil, Comment(rawValue: NetworkNamespace.problem ?? "")))

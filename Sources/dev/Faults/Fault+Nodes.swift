@@ -17,7 +17,9 @@ extension Fault {
             lasts: .seconds(8), gapLimit: lossLimit, hitsNode: true
         ) { scene in
             try NodeNetwork.end { scene.lab.network.namespace(scene.node).pids }
-            return Injury(what: "node \(scene.node) crashed", nodes: [scene.node]) { try scene.lab.cluster.start(scene.node) }
+            return Injury(what: "node \(scene.node) crashed", nodes: [scene.node]) {
+                try scene.lab.cluster.start(scene.node)
+            }
         },
         Fault(
             name: "two-off", guarantee: "G4", about: "power-off of two nodes of five at the same time, back after 8 s",

@@ -42,7 +42,8 @@ struct FaultScene {
         self.run = run
         let database = lab.databases[run % lab.databases.count].uid
         let primaries = try seeksPrimary ? lab.shards().filter { $0.isPrimary && $0.database == database } : []
-        node = primaries.isEmpty
+        node =
+            primaries.isEmpty
             ? 1 + run % lab.nodeCount : primaries[run / lab.databases.count % primaries.count].node
     }
 

@@ -31,7 +31,9 @@ struct FaultStory {
                     + "\(report.strange.count) strange, \(report.misplaced.count) misplaced, "
                     + "\(report.split.count) by two primaries, \(report.stale.count) stale reads, "
                     + "\(report.rolledBack) rolled back, \(report.unknown) unknown of which \(report.unknownDone) done")
-            for (kind, count) in outcome.errors.sorted(by: { $0.value > $1.value }) { lines.append("  \(count) \(kind)") }
+            for (kind, count) in outcome.errors.sorted(by: { $0.value > $1.value }) {
+                lines.append("  \(count) \(kind)")
+            }
             guard let history = result.histories[outcome.kind.name] else { continue }
             for (title, elements) in [
                 ("lost", report.lost), ("duplicated", report.duplicated), ("undead", report.undead),
@@ -59,6 +61,7 @@ struct FaultStory {
 
     private static func line(_ operation: Operation) -> String {
         let times = [operation.start, operation.end].map { "\($0 / 1_000_000)" }.joined(separator: "-")
-        return "\(times) ms, client \(operation.client), shard \(operation.shard): \(operation.kind), \(operation.outcome)"
+        return
+            "\(times) ms, client \(operation.client), shard \(operation.shard): \(operation.kind), \(operation.outcome)"
     }
 }

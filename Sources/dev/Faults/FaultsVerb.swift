@@ -1,4 +1,5 @@
-/// `dev faults`: a cluster with addresses of its own, faults one after the other under load, a table of what clients saw.
+/// `dev faults`: a cluster with addresses of its own, faults one after the other under load, a table of what clients
+/// saw.
 struct FaultsVerb {
     private let workspace: Workspace
     private let faults: [Fault]

@@ -107,19 +107,23 @@ extension History {
             if let place = places[element] { known[place.list, default: []].append((append.end, place.index)) }
         }
         let reads = operations.compactMap { operation -> (list: Int, index: Int, operation: Operation)? in
-            guard case .last(let list) = operation.kind, case .value(let element) = operation.outcome else { return nil }
+            guard case .last(let list) = operation.kind, case .value(let element) = operation.outcome else {
+                return nil
+            }
             guard let element else { return (list, -1, operation) }
             // An element that was lost, or that nobody wrote: told of as such.
             return places[element].map { (list, $0.index, operation) }
         }
-        for read in reads where read.index >= 0 { known[read.list, default: []].append((read.operation.end, read.index)) }
+        for read in reads where read.index >= 0 {
+            known[read.list, default: []].append((read.operation.end, read.index))
+        }
         let floors = known.mapValues { Floor($0.map { ($0.end, $0.index) }) }
         return reads.filter { $0.index < floors[$0.list]?.value(before: $0.operation.start) ?? -1 }.map(\.operation)
     }
 
     /// A register's old versions leave no trace. Where its shard lost nothing, an older value is stale; where it did,
-    /// it is stale if the newer one was seen again later, and else counts as rolled back. A version that its writer gave
-    /// up may still arrive long after newer ones, so reading it proves nothing.
+    /// it is stale if the newer one was seen again later, and else counts as rolled back. A version that its writer
+    /// gave up may still arrive long after newer ones, so reading it proves nothing.
     private func addRegisters(to report: inout HistoryReport, losing: Set<Int>) {
         var known: [Int: [(end: Int64, version: Int)]] = [:]
         var reads: [(register: Int, version: Int, operation: Operation)] = []

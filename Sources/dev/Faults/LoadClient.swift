@@ -3,8 +3,8 @@ import Synchronization
 
 /// One application: appends, writes and reads in turn over all shards of a database, and notes every command.
 ///
-/// It does what a careful client does: it knows the endpoints on all nodes, tries the next one when a connection is lost
-/// or does not answer, or says that its node is cut off, and repeats nothing whose fate it does not know.
+/// It does what a careful client does: it knows the endpoints on all nodes, tries the next one when a connection is
+/// lost or does not answer, or says that its node is cut off, and repeats nothing whose fate it does not know.
 final class LoadClient: Sendable {
     struct Plan: Sendable {
         var number: Int
@@ -55,7 +55,9 @@ final class LoadClient: Sendable {
                 isWell = false
                 client = nil
             }
-            if isWell { usleep(UInt32(plan.pause.milliseconds) * 1000) } else {
+            if isWell {
+                usleep(UInt32(plan.pause.milliseconds) * 1000)
+            } else {
                 host = (host + 1) % plan.hosts.count
                 client = nil
                 usleep(10_000)

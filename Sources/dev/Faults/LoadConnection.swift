@@ -39,9 +39,12 @@ enum ErrorReply {
 
     /// Only a clear "not done" counts as one; whatever leaves it open counts as unknown.
     static func outcome(_ text: String) -> Operation.Outcome {
-        if text.contains("may or may not") || text.contains("may have") || text.contains("may exist") { return .unknown }
+        if text.contains("may or may not") || text.contains("may have") || text.contains("may exist") {
+            return .unknown
+        }
         let isRefusal =
-            refusals.contains { text.hasPrefix($0) } || text.contains("not sent") || text.contains("nothing was written")
+            refusals.contains { text.hasPrefix($0) } || text.contains("not sent")
+            || text.contains("nothing was written")
         return isRefusal ? .refused : .unknown
     }
 
