@@ -63,8 +63,10 @@ package struct ClusterMember: Sendable {
     private func performDuties(probe: @escaping ProgressProbe, copies: @escaping CopyProbe) async {
         let runner = ActionRunner(editor: editor, probe: probe, copies: copies, now: now, logger: logger)
         let voters = VoterKeeper(store: store, editor: editor, logger: logger)
+        let confirmation = LeaseConfirmation(editor: editor, probe: probe, now: now, logger: logger)
         await withDiscardingTaskGroup { group in
             group.addTask { await runner.run(states: follower.states()) }
+            group.addTask { await confirmation.run(states: follower.states()) }
             group.addTask { await voters.run(states: follower.states()) }
             group.addTask { await bindEndpointsOfNewNodes() }
             group.addTask { await forgetWhatIsOver() }

@@ -119,8 +119,9 @@ package actor Liveness {
 
     /// Else it would be voted lost again at once.
     private func reachesMajority(of state: ClusterState) -> Bool {
-        let group = state.group(of: node)
-        return group.watchers.count(where: reached.contains) >= group.majority - 1
+        state.group(of: node).circles.allSatisfy { circle in
+            circle.watchers.count(where: reached.contains) >= circle.majority - 1
+        }
     }
 
     private func beat(_ watcher: NodeRecord, _ profile: DetectionProfile) async {

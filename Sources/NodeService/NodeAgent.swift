@@ -365,7 +365,8 @@ extension NodeAgent {
     }
 
     func verdict(on shard: ShardConfiguration, of database: DatabaseConfiguration) -> RestartPolicy.Verdict {
-        let persists = database.policy.persistence != .none
+        // What a replica has confirmed may be missing on this disk, so durability `replica` waits for the replica.
+        let persists = database.policy.persistence != .none && database.policy.durability == .async
         // Replicas on lost nodes replace nobody. But without a disk to start from, theirs may be the only data left.
         let successors = database.successors(of: shard).filter { id in
             guard persists, let replica = database.shards.first(where: { $0.id == id }) else { return true }

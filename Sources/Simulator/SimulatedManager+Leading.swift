@@ -186,9 +186,8 @@ extension SimulatedManager {
             } _: { [unowned self] reached in
                 guard let reached, reached >= offset else { return end(false) }
                 edit(asLeader: true) { [unowned self] state in
-                    // What was drained was this epoch: a later hold would have to be drained anew.
-                    guard state.databases[database.id]?.epoch == database.epoch else { return nil }
-                    return Planner.promoteHeld(of: database.id, to: to.id, in: state, now: wall)
+                    Planner.promoteHeld(
+                        of: database.id, to: to.id, drainedAt: database.epoch, in: state, now: wall)
                 } _: { [unowned self] result in
                     if result == .done { simulation.tell(process, "all hold, shard \(to.id) has everything: roles swapped") }
                     end(result == .done)

@@ -23,7 +23,9 @@ extension SimulatedManager {
 
     /// - Returns: The fence that we know; nil: no answer.
     private func heartbeat(of peer: NodeID) -> Epoch? {
-        guard let state, let head = state.head, watch.heard(peer, at: boot, in: state) else { return nil }
+        guard let state, let head = state.head,
+            watch.heard(peer, lease: Self.profile.lease, at: boot, in: state)
+        else { return nil }
         return head.fence
     }
 

@@ -16,9 +16,11 @@ import Testing
         let ids = (1...nodes).map { NodeID($0) }
         let group = WatchGroup(of: NodeID(nodes), nodes: ids)
         #expect(group.watchers == ids.dropLast().prefix(7).map { $0 })
-        #expect(group.majority == majority && group.blockingCount == blocking && group.canOutvote == canOutvote)
+        let circle = group.circles[0]
+        #expect(group.circles.count == 1 && group.canOutvote == canOutvote)
+        #expect(circle.majority == majority && circle.blockingCount == blocking)
         // Whoever grants a lease (a majority with the node itself) shares a watcher with those that vote.
-        if canOutvote { #expect(group.majority - 1 + group.blockingCount > group.watchers.count) }
+        if canOutvote { #expect(circle.majority - 1 + circle.blockingCount > group.watchers.count) }
     }
 
     @Test func theLeaseLastsFromWhenItsHeartbeatWasSent() {

@@ -26,7 +26,11 @@ struct SimulatorFindingsTests {
         let replica = database.shards[1].id
         guard case .wait = step(action, world) else { throw PlanError("done", "\(step(action, world))") }
         #expect(refusal { try world.update(database.id) { $0.isReplicated = false } }?.code == "busy")
-        world.commit(try #require(Planner.promoteHeld(of: database.id, to: replica, in: world.state, now: world.now)))
+        let held = try #require(world.state.databases[database.id]).epoch
+        world.commit(
+            try #require(
+                Planner.promoteHeld(
+                    of: database.id, to: replica, drainedAt: held, in: world.state, now: world.now)))
         guard case .wait = step(action, world) else { throw PlanError("done", "\(step(action, world))") }
         world.commit(try #require(Planner.endTransition(of: database.id, to: replica, in: world.state, now: world.now)))
         #expect(step(action, world) == .complete)
@@ -85,7 +89,7 @@ struct SimulatorFindingsTests {
         var now = BootTime(milliseconds: 0)
         func look() -> [PeerWatch.Step] {
             now = now + profile.heartbeat
-            _ = watch.heard(NodeID(3), at: now, in: world.state)
+            _ = watch.heard(NodeID(3), lease: profile.lease, at: now, in: world.state)
             return watch.steps(at: now, in: world.state, profile: profile)
         }
         var steps: [PeerWatch.Step] = []
