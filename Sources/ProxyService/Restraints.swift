@@ -13,6 +13,8 @@ struct Restraints {
     var leasedDatabases = 0
     /// As of the last look at the clock.
     var hasLapsed = false
+    /// ``ServingLease/look(at:)`` as of then.
+    var leaseGaps: Int64 = 0
     /// Monotonic milliseconds.
     var lapsedSince = 0
     /// Nobody waits for the lease any more: writes get an error at once.

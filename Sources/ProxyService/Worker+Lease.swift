@@ -6,7 +6,8 @@ import Reactor
 ///
 /// Without it no write leaves, and no reply to a write that comes is passed on: the write may have been executed by a
 /// shard that was no primary any more. The clock is read right before a send and right behind a receive, so that a
-/// machine that was suspended in between finds out in time.
+/// machine that was suspended in between finds out in time. It may have the lease again by then: that there was a gap
+/// is not forgotten, and what was sent before it is not acknowledged.
 extension Worker {
     static let cutOffText = "ERR this node is cut off from the cluster; waited 5 s, nothing was written"
 
@@ -17,6 +18,7 @@ extension Worker {
         restraints.leasedDatabases += isNeeded ? 1 : -1
         if isNeeded && restraints.leasedDatabases == 1 {
             restraints.hasLapsed = false
+            restraints.leaseGaps = lookAtLease().gaps
             checkLease()
         }
         database.pointee.isCutOff = isNeeded && restraints.hasLapsed
@@ -29,7 +31,11 @@ extension Worker {
 
     /// Not while a request is being given to an upstream: this may give it others.
     mutating func checkLease() {
-        let hasLapsed = hasLeaseLapsed()
+        let (hasLapsed, gaps) = lookAtLease()
+        if gaps != restraints.leaseGaps {
+            restraints.leaseGaps = gaps
+            giveUpWrites()
+        }
         if hasLapsed == restraints.hasLapsed { return }
         restraints.hasLapsed = hasLapsed
         restraints.isLapseLong = false
@@ -48,10 +54,27 @@ extension Worker {
 
     /// Only looks, so it may be asked at any time.
     func lacksLease(_ upstream: UpstreamPointer) -> Bool {
-        upstream.pointee.shard.pointee.database.pointee.needsLease && hasLeaseLapsed()
+        upstream.pointee.shard.pointee.database.pointee.needsLease && lookAtLease().hasLapsed
     }
 
-    private func hasLeaseLapsed() -> Bool { lease.hasLapsed(at: MonotonicClock.bootMilliseconds()) }
+    private func lookAtLease() -> (hasLapsed: Bool, gaps: Int64) {
+        lease.look(at: MonotonicClock.bootMilliseconds())
+    }
+
+    /// There was a gap since the last look: another node may have replaced the primaries that were written to before.
+    private mutating func giveUpWrites() {
+        for database in databases.values where database.pointee.needsLease {
+            let shards =
+                (0..<database.pointee.shardCount).map { database.pointee.shards[$0] }
+                + (0..<database.pointee.retired.count).map { database.pointee.retired[$0] }
+            for shard in shards {
+                failWithheld(shard)
+                for upstream in upstreams(of: shard) where !upstream.pointee.isDead && upstream.pointee.owesWrite {
+                    lose(upstream, repeatsParts: true)
+                }
+            }
+        }
+    }
 
     private mutating func giveBackWithheld(_ database: DatabasePointer) {
         for index in 0..<database.pointee.shardCount where !database.pointee.shards[index].pointee.isHeld {
@@ -94,6 +117,7 @@ extension Worker {
     mutating func restrainWrites(_ upstream: UpstreamPointer) -> Bool {
         guard upstream.pointee.shard.pointee.database.pointee.needsLease else { return true }
         checkLease()
+        if upstream.pointee.isDead { return false }
         if !restraints.hasLapsed { return true }
         if hasBegunWrite(upstream) {
             lose(upstream)
@@ -129,6 +153,7 @@ extension Worker {
     mutating func cutsOff(_ upstream: UpstreamPointer) -> Bool {
         guard upstream.pointee.shard.pointee.database.pointee.needsLease else { return false }
         checkLease()
+        if upstream.pointee.isDead || upstream.pointee.descriptor < 0 { return true }
         guard restraints.hasLapsed, upstream.pointee.owesWrite else { return false }
         lose(upstream, repeatsParts: true)
         return true

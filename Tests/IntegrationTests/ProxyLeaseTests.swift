@@ -155,6 +155,32 @@ import TestSupport
         }
     }
 
+    /// Another node may have replaced the primary while the lease was gone, whether or not anybody looked.
+    @Test func aGapIsNotForgotten() throws {
+        let fixture = try ProxyFixture(host: "127.0.63.34", shards: 1, threads: 1)
+        var routes = fixture.routes(1, port: 10001, shards: 1)
+        routes.needsLease = true
+        try fixture.send(.lease(until: bootMilliseconds() + 60_000))
+        _ = try fixture.tell(.update(routes))
+        let writer = try fixture.connect(10001)
+        let reader = try fixture.connect(10001)
+        #expect(try writer.command(["INCR", "a"]) == ":1\r\n")
+        #expect(try reader.command(["GET", "a"]) == "$1\r\n1\r\n")
+        let before = try requests(fixture)
+        fixture.shards[0].signal(SIGSTOP)
+        try writer.send(RedisConnection.encode(["INCR", "a"]))
+        try reader.send(RedisConnection.encode(["GET", "a"]))
+        try settled("requests", { try requests(fixture) }, is: { $0 >= before + 2 })
+        _ = try requests(fixture)  // A turn later: they have left.
+        try fixture.send(.lease(until: 1))
+        try fixture.send(.lease(until: bootMilliseconds() + 60_000))
+        _ = try requests(fixture)
+        fixture.shards[0].signal(SIGCONT)
+        #expect(String(decoding: try writer.reply(), as: UTF8.self) == Self.lost)
+        #expect(String(decoding: try reader.reply(), as: UTF8.self) == "$1\r\n2\r\n")
+        #expect(try writer.command(["INCR", "a"]) == ":3\r\n")
+    }
+
     /// Of all threads.
     private func states(_ process: Int32) throws -> [String] {
         let tasks = "/proc/\(process)/task"

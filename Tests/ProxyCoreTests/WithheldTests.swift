@@ -72,4 +72,26 @@ import Testing
         #expect(!lease.set(until: 70, now: 99))
         #expect(lease.set(until: 300, now: 99))
     }
+
+    @Test func gapsOfTheLeaseAreCounted() {
+        let lease = ServingLease()
+        #expect(lease.set(until: 100, now: 50))
+        let first = lease.look(at: 60)
+        #expect(first == (false, lease.look(at: 100).gaps))
+        _ = lease.set(until: 200, now: 99)
+        #expect(lease.look(at: 199) == (false, first.gaps))
+        _ = lease.set(until: 300, now: 200)
+        #expect(lease.look(at: 250).gaps != first.gaps)
+        var wrong = 0
+        for _ in 0..<70_000 {
+            let before = lease.look(at: 0).gaps
+            _ = lease.set(until: 1, now: 0)
+            if lease.look(at: 0).gaps != before { wrong += 1 }
+            _ = lease.set(until: 400, now: 350)
+            if lease.look(at: 390) != (false, (before + 1) % 65536) { wrong += 1 }
+        }
+        #expect(wrong == 0)
+        _ = lease.set(until: .max, now: 0)
+        #expect(!lease.hasLapsed(at: 1 << 46))
+    }
 }
