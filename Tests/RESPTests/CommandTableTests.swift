@@ -31,6 +31,23 @@ import Testing
         }
     }
 
+    /// Writes, scripts that may write, and what doesn't say; not messages, nor what only reads.
+    @Test func effects() {
+        let table = CommandTable.compiled()
+        for (name, effect) in [
+            ("set", CommandEffect.data), ("getdel", .data), ("sort", .data), ("eval", .data), ("fcall", .data),
+            ("function|load", .data), ("flushall", .data), ("eval_ro", .none), ("publish", .passing),
+            ("spublish", .passing), ("get", .none), ("pfcount", .none), ("sort_ro", .none), ("ping", .none),
+            ("object|help", .none), ("wait", .none),
+        ] {
+            let entry = withBytes(Array(name.utf8)) { table.find($0, count: $1) }
+            #expect(entry?.pointee.effect == effect, "\(name)")
+        }
+        let unclear = CommandInfo(name: "module.do", arity: -2, flags: "", keys: [.firstArgument])
+        #expect(unclear.effect == .data)
+        #expect(CommandInfo(name: "module.get", arity: -2, flags: "r", keys: [.firstArgument]).effect == .none)
+    }
+
     @Test func inlineWordsFollowTheQuotes() {
         func words(_ text: String) -> [String]? {
             withBytes(Array(text.utf8)) { InlineCommand.words($0, $1) }?.map { String(decoding: $0, as: UTF8.self) }
