@@ -63,6 +63,8 @@ package import RESP
     @inlinable @inline(__always) package var isWrite: Bool { effectCode != 0 }
     /// Of ``CommandEffect/data``.
     @inlinable @inline(__always) package var changesData: Bool { effectCode == 2 }
+    /// A bit that no other effect has.
+    package static let dataEffectCode: UInt8 = 2
 }
 
 /// First in, first out: replies come in the order of the requests.

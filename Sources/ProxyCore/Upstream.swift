@@ -109,7 +109,12 @@ package struct Upstream {
     /// What the shard calls this connection; 0 until it said so. For CLIENT UNBLOCK.
     package var shardClientIdentifier = 0
     /// Replies to writes wait for a replica (``ShardDurability``).
-    package var withholds = false
+    package var withholds: Bool {
+        get { withheldEffects != 0 }
+        set { withheldEffects = newValue ? Pending.dataEffectCode : 0 }
+    }
+    /// The same as a mask over ``Pending/effectCode``.
+    package private(set) var withheldEffects: UInt8 = 0
     /// The long reply that is arriving is kept whole, to be withheld: nothing of it has left.
     package var isKeepingReply = false
     /// What has come of it.

@@ -8,7 +8,7 @@ extension Worker {
     mutating func read(_ upstream: UpstreamPointer) {
         if upstream.pointee.isListening { return readMessages(upstream) }
         while true {
-            if upstream.pointee.withholds && holdReading(upstream) { return }
+            if upstream.pointee.withheldEffects != 0 && holdReading(upstream) { return }
             let kept = upstream.pointee.rest.count
             if Self.arenaBytes &- arenaUsed < Self.minimumReadBytes &+ kept {
                 flushSessions()
@@ -91,18 +91,12 @@ extension Worker {
                 index &+= length
                 continue
             }
-            if upstream.pointee.withholds && pending.changesData
-                && withhold(upstream, pending, bytes + index, length)
-            {
-                index &+= length
-                continue
-            }
-            if pending.kind == .session {
+            if pending.kind == .session && pending.effectCode & upstream.pointee.withheldEffects == 0 {
                 deliver(
                     pending.target.unsafelyUnwrapped.assumingMemoryBound(to: Session.self), pending.sequence,
                     bytes + index, length)
             } else {
-                special(upstream, pending, bytes + index, length, isLast: true)
+                takeOther(upstream, pending, bytes + index, length)
                 if upstream.pointee.isDead || upstream.pointee.descriptor < 0 { return count }
             }
             index &+= length
@@ -120,14 +114,14 @@ extension Worker {
     ) -> Int {
         let first = upstream.pointee.pending[0]
         guard first.kind == .session, let target = first.target else { return 0 }
-        let withholds = upstream.pointee.withholds
+        let withheldEffects = upstream.pointee.withheldEffects
         let session = target.assumingMemoryBound(to: Session.self)
         var sequence = session.pointee.sendSequence
         if session.pointee.isDead || session.pointee.isMuted || session.pointee.ring.used > 0 { return 0 }
         var index = 0
         while index < count && bytes[index] != UInt8(ascii: "-") && bytes[index] != UInt8(ascii: ">")
             && upstream.pointee.pending.isNext(target, sequence)
-            && !(withholds && upstream.pointee.pending[0].changesData)
+            && upstream.pointee.pending[0].effectCode & withheldEffects == 0
         {
             let length = replyLength(bytes + index, count &- index)
             if length <= 0 { break }
@@ -139,6 +133,18 @@ extension Worker {
         session.pointee.sendSequence = sequence
         emit(session, bytes, index)
         return index
+    }
+
+    /// A whole reply that is not simply passed on.
+    @inline(never)
+    private mutating func takeOther(_ upstream: UpstreamPointer, _ pending: Pending, _ bytes: Bytes, _ count: Int) {
+        if upstream.pointee.withholds && pending.changesData && withhold(upstream, pending, bytes, count) { return }
+        if pending.kind == .session {
+            deliver(
+                pending.target.unsafelyUnwrapped.assumingMemoryBound(to: Session.self), pending.sequence, bytes, count)
+        } else {
+            special(upstream, pending, bytes, count, isLast: true)
+        }
     }
 
     /// Whether the shard did not execute the request for what it is at the moment.
