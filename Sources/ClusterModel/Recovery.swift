@@ -1,6 +1,7 @@
 package import Primitives
 
-/// Which cluster store this is. A recovery makes a new store; of two that claim to be the cluster's, the greater one is.
+/// Which cluster store this is. A recovery makes a new store; of two that claim to be the cluster's, the greater one
+/// is.
 ///
 /// A node keeps the identity of the store that it last belonged to in `node.json`. One that comes back with the data of
 /// an older store learns of the newer from any other node, sets its data aside and follows.
@@ -36,8 +37,8 @@ package struct RecoveryRecord: Hashable, Codable, Sendable {
     package var snapshotNode: NodeID
     package var snapshotRevision: Int64
     package var snapshotTakenAt: WallTime
-    /// Nodes that the administrator declared to be lost: nobody waits for their consent (``WatchGroup``) until they come
-    /// back and ask for it.
+    /// Nodes that the administrator declared to be lost: nobody waits for their consent (``WatchGroup``) until they
+    /// come back and ask for it.
     package var lost: [NodeID]
     /// What was found and what was lost, in words.
     package var findings: [String]

@@ -1,5 +1,5 @@
-/// The body of `POST /v1/bootstrap/create_cluster`, `join_cluster` and `recover_cluster`. Keys that we don't know are ignored, as
-/// clients of the reference system send many.
+/// The body of `POST /v1/bootstrap/create_cluster`, `join_cluster` and `recover_cluster`. Keys that we don't know are
+/// ignored, as clients of the reference system send many.
 package struct BootstrapRequest: Codable, Sendable, Hashable {
     package struct Cluster: Codable, Sendable, Hashable {
         /// Fully qualified name of the cluster to create.

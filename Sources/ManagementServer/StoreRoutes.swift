@@ -3,7 +3,8 @@ import ManagementAPI
 import ManagerCore
 import NIOCore
 
-/// `/internal/v1/store`: by these nodes agree which cluster store is the newest, and find the newest copy of a lost one.
+/// `/internal/v1/store`: by these nodes agree which cluster store is the newest, and find the newest copy of a lost
+/// one.
 struct StoreRoutes: Sendable {
     let backend: any ManagementBackend
 
@@ -17,7 +18,8 @@ struct StoreRoutes: Sendable {
             try context.requireNode()
             guard let text = await backend.snapshotText() else { throw Self.noCopy }
             return Response(
-                status: .ok, headers: [.contentType: "text/plain"], body: ResponseBody(byteBuffer: ByteBuffer(bytes: text)))
+                status: .ok, headers: [.contentType: "text/plain"],
+                body: ResponseBody(byteBuffer: ByteBuffer(bytes: text)))
         }
         router.post(RouterPath(InternalPath.store)) { request, context -> Response in
             try context.requireNode()

@@ -37,9 +37,9 @@ extension Planner {
 
     /// The configuration that a new store begins with, made from a copy of the lost one's.
     ///
-    /// Placements, roles and routes stay as they are, so what runs goes on running; epochs rise, so that every node takes
-    /// it for news. Nodes that don't answer are down, and nobody waits for their consent any more: their primaries are
-    /// replaced by the usual failover.
+    /// Placements, roles and routes stay as they are, so what runs goes on running; epochs rise, so that every node
+    /// takes it for news. Nodes that don't answer are down, and nobody waits for their consent any more: their
+    /// primaries are replaced by the usual failover.
     package static func recover(
         _ state: ClusterState, from basis: RecoveryBasis, now: WallTime
     ) throws(PlanError) -> ClusterState {

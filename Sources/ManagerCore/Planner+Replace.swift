@@ -6,9 +6,9 @@ extension Planner {
     /// The record of a lost node with another machine in it.
     ///
     /// The number stays: shards, endpoints and watchers name it, so the machine's part in all of them is its
-    /// predecessor's without a change to any database, and what it has to do is what a node does that has lost its disk.
-    /// The key changes, and by that the predecessor is told from it should it come back. It starts as a node that is
-    /// down, and comes up like one: when its proxy routes as it should.
+    /// predecessor's without a change to any database, and what it has to do is what a node does that has lost its
+    /// disk. The key changes, and by that the predecessor is told from it should it come back. It starts as a node that
+    /// is down, and comes up like one: when its proxy routes as it should.
     /// - Throws: `node_not_found` (404), `node_alive` (409).
     static func replacement(
         of id: NodeID, by candidate: NodeCandidate, in state: ClusterState, now: WallTime

@@ -92,7 +92,8 @@ package enum VoterPlanner {
 
     /// By address; by name when the node has another address by now.
     private static func member(of node: NodeRecord, in members: [StoreMember]) -> StoreMember? {
-        members.first { $0.peerURLs.contains(peerURL(of: node)) } ?? members.first { $0.name == memberName(of: node.id) }
+        members.first { $0.peerURLs.contains(peerURL(of: node)) }
+            ?? members.first { $0.name == memberName(of: node.id) }
     }
 
     /// Voters stay, learners go on, then active nodes: first those in racks that have fewest, then by number.

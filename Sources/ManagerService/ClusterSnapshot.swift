@@ -32,7 +32,8 @@ package struct ClusterSnapshot: Sendable, Equatable {
     package private(set) var header: Header
     package private(set) var entries: [StoreEntry]
 
-    /// - Throws: When the state is no whole configuration: without a cluster, a head or an authority nothing can be made.
+    /// - Throws: When the state is no whole configuration: without a cluster, a head or an authority nothing can be
+    ///   made.
     package init(of state: ClusterState, node: NodeID, store: StoreIdentity, takenAt: WallTime) throws {
         guard let cluster = state.cluster, let head = state.head, state.authority != nil else {
             throw Unreadable(description: "this node's copy of the configuration is not whole")

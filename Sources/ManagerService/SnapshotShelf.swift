@@ -6,7 +6,8 @@ package import ManagerCore
 import NIOPosix
 package import Primitives
 
-/// The copies of the configuration on this node's disk: the newest two, and of older ones one per hour, ``kept`` in all.
+/// The copies of the configuration on this node's disk: the newest two, and of older ones one per hour, ``kept`` in
+/// all.
 ///
 /// A file's name has its place in the order: generation of the store and revision, with leading zeros. What can't be
 /// read is passed over, so a damaged newest copy costs the changes since the one before it.
@@ -84,8 +85,8 @@ package struct SnapshotShelf: Sendable {
 
 /// Writes a copy whenever a record has changed, at most one a second.
 package struct SnapshotKeeper: Sendable {
-    /// What is lost with all of the store is at most the changes of this span. Lowering it makes a disk busier when many
-    /// databases change at once; raising it makes the copies older.
+    /// What is lost with all of the store is at most the changes of this span. Lowering it makes a disk busier when
+    /// many databases change at once; raising it makes the copies older.
     private static let interval = Duration.seconds(1)
 
     private let shelf: SnapshotShelf

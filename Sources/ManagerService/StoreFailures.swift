@@ -3,8 +3,8 @@
 /// etcd with damaged or missing data, or one that the others have removed, ends within a second of its start with a
 /// status; one that was killed ends by a signal and comes up the next time.
 package struct StoreFailures: Sendable {
-    /// Ends in a row, and the span that they must lie in. Raising the first makes repair slower; lowering it makes a short
-    /// trouble, such as a disk that is read-only for a moment, cost a whole copy of the store.
+    /// Ends in a row, and the span that they must lie in. Raising the first makes repair slower; lowering it makes a
+    /// short trouble, such as a disk that is read-only for a moment, cost a whole copy of the store.
     package static let limit = 4
     package static let span = Duration.seconds(60)
 

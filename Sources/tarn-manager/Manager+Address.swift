@@ -11,8 +11,8 @@ import TLS
 
 /// A node that starts with another address than it had is still that node: it has the key.
 extension Manager {
-    /// Before anything of the node runs: asks any node that it knows for its record to be changed, and for a certificate
-    /// with the new address. May be repeated.
+    /// Before anything of the node runs: asks any node that it knows for its record to be changed, and for a
+    /// certificate with the new address. May be repeated.
     func followAddress(_ known: NodeIdentity, keys: NodeKeys) async throws -> (NodeIdentity, NodeKeys) {
         guard known.address != ownAddress else { return (known, keys) }
         let client = HTTPClient(
@@ -47,7 +47,8 @@ extension Manager {
                 + "again. Last: \(last)")
     }
 
-    /// A cluster of one node asks nobody: the node has the authority's key, and its record follows when its store is up.
+    /// A cluster of one node asks nobody: the node has the authority's key, and its record follows when its store is
+    /// up.
     private func ownAnswer(_ known: NodeIdentity, _ move: MoveObject) throws -> JoinAnswerObject? {
         guard let kept = shelf.newest(), kept.header.store == known.store else { return nil }
         let state = try kept.state()
@@ -125,7 +126,8 @@ extension Manager {
         guard isOwn || answer?.node == id else { return }
         throw PlanError(
             "node_alive", status: 409,
-            "Node \(id) answers at \(record.address): it is alive, and no other machine can be it. Switch it off first.")
+            "Node \(id) answers at \(record.address): it is alive, and no other machine can be it. Switch it off first."
+        )
     }
 
     /// True when another machine has taken this node's place: then nothing of it may run.

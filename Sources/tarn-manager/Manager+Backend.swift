@@ -239,8 +239,8 @@ extension PlanError {
     static var noQuorum: PlanError {
         PlanError(
             code: "no_quorum", status: 503,
-            message: "The configuration store has no majority: the cluster can be looked at and databases go on serving, "
-                + "but nothing can be changed. Start the nodes that are down; if they are lost for good, run "
+            message: "The configuration store has no majority: the cluster can be looked at and databases go on "
+                + "serving, but nothing can be changed. Start the nodes that are down; if they are lost for good, run "
                 + "'tarn cluster recover' on a node that is up.")
     }
 

@@ -8,9 +8,9 @@ import NodeLayout
 
 /// This node's member of the store is replaced when it can't come up: damaged or deleted data, or no longer a member.
 ///
-/// The node sets the data aside and says so in its record; the leader removes the member and, the node being as any other
-/// then, adds it anew: it starts without data, copies the log and gets its vote. Only with the other members' majority,
-/// without which there is nothing to copy from.
+/// The node sets the data aside and says so in its record; the leader removes the member and, the node being as any
+/// other then, adds it anew: it starts without data, copies the log and gets its vote. Only with the other members'
+/// majority, without which there is nothing to copy from.
 extension Manager {
     func repairStore(of membership: Membership) async {
         var failures = StoreFailures()
@@ -45,8 +45,11 @@ extension Manager {
             let directory = paths.store(named: membership.identity.store.description)
             let aside = "\(directory).broken-\(now().milliseconds / 1000)"
             if HostFile.exists("\(directory)/member") {
-                guard rename(directory, aside) == 0 else { throw StoreRepairError(description: "rename: errno \(errno)") }
-                logger.critical("the member of the store is broken, its data is set aside", metadata: ["data": "\(aside)"])
+                guard rename(directory, aside) == 0 else {
+                    throw StoreRepairError(description: "rename: errno \(errno)")
+                }
+                logger.critical(
+                    "the member of the store is broken, its data is set aside", metadata: ["data": "\(aside)"])
             }
             let node = membership.identity.node
             try await membership.member.editor.edit(as: .anyNode) { state throws(PlanError) in

@@ -122,7 +122,8 @@ import Testing
 /// All but the join, which proves itself.
 private let internalRoutes = [
     ("POST", InternalPath.admissions), ("GET", InternalPath.progress + "?database=1&epoch=1"),
-    ("GET", InternalPath.shards), ("GET", InternalPath.node), ("POST", InternalPath.heartbeat), ("GET", InternalPath.fence),
+    ("GET", InternalPath.shards), ("GET", InternalPath.node), ("POST", InternalPath.heartbeat),
+    ("GET", InternalPath.fence),
     ("POST", InternalPath.settings), ("GET", InternalPath.store), ("POST", InternalPath.store),
     ("GET", InternalPath.snapshot), ("POST", InternalPath.address),
 ]
