@@ -39,8 +39,9 @@ struct FaultsVerb {
         var table = FaultTable()
         var failures: [String] = []
         defer { if !table.isEmpty { Console.out(table.markdown) } }
+        // In turn, each once a round: a program that is killed again and again is started later and later.
         // A cluster that a fault left broken is made anew for the next.
-        var rest = faults.flatMap { fault in (0..<runs).map { (fault, $0) } }[...]
+        var rest = (0..<runs).flatMap { number in faults.map { ($0, number) } }[...]
         var serial = 0
         while !rest.isEmpty {
             try FaultLab.with(
@@ -51,7 +52,7 @@ struct FaultsVerb {
                 while let (fault, number) = rest.popFirst() {
                     guard try fault.isThere(lab) else {
                         Console.step("\(fault.name): not in this release")
-                        rest = rest.drop { $0.0.name == fault.name }
+                        rest.removeAll { $0.0.name == fault.name }
                         continue
                     }
                     serial += 1
