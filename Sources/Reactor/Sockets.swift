@@ -41,12 +41,17 @@ package enum Sockets {
         }
     }
 
+    /// As long as a request waits for a connection.
+    private static let unacknowledgedLimitMilliseconds: Int32 = 5000
+
     /// - Returns: A connecting descriptor; writable means connected or failed (``error(of:)``).
     package static func connect(host: String, port: UInt16) -> Int32 {
         withAddress(host, port) { family, address, length in
             let descriptor = clinux_socket_nonblocking(family)
             if descriptor < 0 { return -errno }
             setNoDelay(descriptor)
+            // A peer beyond a cut acknowledges nothing, and nothing else would tell for a quarter of an hour.
+            clinux_set_option(descriptor, Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, unacknowledgedLimitMilliseconds)
             if Glibc.connect(descriptor, address, length) == 0 || errno == EINPROGRESS { return descriptor }
             let failure = -errno
             close(descriptor)

@@ -1,10 +1,12 @@
 /// How long to wait before a process that has ended is started again.
 ///
 /// The first restart is immediate, because a single crash should cost no more than the start itself; then 100 ms,
-/// doubling up to 10 s, so that a crash loop costs no noticeable CPU time. 30 s of life start it anew.
+/// doubling up to 1 s, so that a crash loop costs little CPU time. 30 s of life start it anew.
+///
+/// Not longer: a manager that is away for longer than its node's serving lease (2 s) costs the node its primaries.
 package struct RestartBackoff: Hashable, Sendable {
     package static let firstDelayMilliseconds: Int64 = 100
-    package static let longestDelayMilliseconds: Int64 = 10_000
+    package static let longestDelayMilliseconds: Int64 = 1000
     package static let healthyLifeMilliseconds: Int64 = 30_000
 
     /// Ends in a row, none of them after a healthy life.
@@ -19,7 +21,7 @@ package struct RestartBackoff: Hashable, Sendable {
         if life >= Self.healthyLifeMilliseconds { failures = 0 }
         defer { if failures < .max { failures += 1 } }
         guard failures > 0 else { return 0 }
-        // Seven doublings pass the longest delay; the bound keeps the shift in range.
-        return min(Self.firstDelayMilliseconds << Int64(min(failures - 1, 7)), Self.longestDelayMilliseconds)
+        // Four doublings pass the longest delay; the bound keeps the shift in range.
+        return min(Self.firstDelayMilliseconds << Int64(min(failures - 1, 4)), Self.longestDelayMilliseconds)
     }
 }

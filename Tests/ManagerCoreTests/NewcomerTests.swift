@@ -64,7 +64,7 @@ struct NewcomerTests {
         var watch = PeerWatch(own: NodeID(1))
         for beat in 0..<40 {
             let now = BootTime(milliseconds: Int64(beat) * profile.heartbeat)
-            for peer in [2, 3] { _ = watch.heard(NodeID(peer), at: now, in: world.state) }
+            for peer in [2, 3] { _ = watch.heard(NodeID(peer), lease: profile.lease, at: now, in: world.state) }
             #expect(watch.steps(at: now, in: world.state, profile: profile).isEmpty)
         }
     }
