@@ -10,13 +10,13 @@ struct ClusterRecoverCommand: AsyncParsableCommand {
         abstract: "Makes the lost configuration store of the cluster anew.",
         discussion: """
             For a cluster whose configuration store has lost its majority for good: changes are refused with \
-            `no_quorum`, and the nodes or disks that are missing will not come back. Run it on ONE node that is up, as \
-            the user who may read the node's files. It shows what would be done and asks for the cluster's name.
+            `no_quorum`, and the nodes or disks that are missing will not come back. Run it on ONE node that is up, \
+            as the user who may read the node's files. It shows what would be done and asks for the cluster's name.
 
             The new store is made from the newest copy of the configuration that any answering node has. Shards that \
-            run go on running with their data, and the proxies keep their routes. Nodes that do not answer are taken for \
-            lost: make sure that they are switched off or cut off from clients. When they come back they find the new \
-            store and join it. The data of the old store is kept beside the new one.
+            run go on running with their data, and the proxies keep their routes. Nodes that do not answer are taken \
+            for lost: make sure that they are switched off or cut off from clients. When they come back they find the \
+            new store and join it. The data of the old store is kept beside the new one.
             """)
 
     @Option(help: "Directory that the node is installed under.")
@@ -91,8 +91,8 @@ struct ClusterRecoverCommand: AsyncParsableCommand {
         let silent = plan.nodes.filter { !$0.answers }.map { "node \($0.uid) (\($0.address))" }
         if !silent.isEmpty {
             Terminal.writeError(
-                "Be sure that \(silent.joined(separator: ", ")) can't be reached by clients: two primaries of one shard "
-                    + "would take writes, and those of one of them would be lost.\n")
+                "Be sure that \(silent.joined(separator: ", ")) can't be reached by clients: two primaries of one "
+                    + "shard would take writes, and those of one of them would be lost.\n")
         }
         Terminal.writeError("Type the name of the cluster to recover it: ")
         return readLine() ?? ""
