@@ -75,6 +75,11 @@ private struct Storyteller {
                 try Planner.failOver(
                     ShardID(Int(words[0])!), to: ShardID(Int(words[1])!), in: world.state, fresh: world.fresh(),
                     now: world.now))
+        case "confirmed":
+            let database = try id(words[0])
+            let epoch = world.state.databases[database]!.epoch
+            world.commit(
+                try #require(Planner.noteLeased(database, by: epoch, in: world.state, now: world.now)))
         case "promoted":
             let shard = ShardID(Int(words[0])!)
             let database = world.state.shard(shard)!.database.id
