@@ -9,14 +9,31 @@ package struct ClusterRecord: Hashable, Codable, Sendable {
     package var authorityDigest: String
     /// How soon what has died is held to be dead.
     package var detection: DetectionProfile
+    package var replicaHA: ReplicaHAPolicy
 
     package init(
-        name: String, createdAt: WallTime, authorityDigest: String, detection: DetectionProfile = .high
+        name: String, createdAt: WallTime, authorityDigest: String, detection: DetectionProfile = .high,
+        replicaHA: ReplicaHAPolicy = ReplicaHAPolicy()
     ) {
         self.detection = detection
+        self.replicaHA = replicaHA
         self.name = name
         self.createdAt = createdAt
         self.authorityDigest = authorityDigest
+    }
+}
+
+/// Whether and when a lost replica is made anew on another node.
+package struct ReplicaHAPolicy: Hashable, Codable, Sendable {
+    package var isEnabled: Bool
+    /// How long a node may be down before its replicas are given up. Accepted: 0 to 604,800 (a week). Raising it spares
+    /// copying whole shards for a node that only restarts; lowering it shortens the time with one copy.
+    package var graceSeconds: Int64
+
+    /// 600 is the reference system's default (`slave_ha_grace_period`).
+    package init(isEnabled: Bool = true, graceSeconds: Int64 = 600) {
+        self.isEnabled = isEnabled
+        self.graceSeconds = graceSeconds
     }
 }
 
@@ -116,6 +133,10 @@ package struct ActionRecord: Hashable, Codable, Sendable {
         case deleteDatabase = "SMDeleteBDB"
         case failover = "SMFailoverShard"
         case switchover = "SMSwitchoverShard"
+        case migrateShard = "migrate_shards"
+        case maintenanceOn = "maintenance_on"
+        case maintenanceOff = "maintenance_off"
+        case removeNode = "remove_node"
     }
 
     /// The reference system's words for a state machine.
@@ -125,9 +146,18 @@ package struct ActionRecord: Hashable, Codable, Sendable {
 
     package var id: ActionID
     package var kind: Kind
+    /// ``DatabaseID/none`` for an action on a node.
     package var database: DatabaseID
-    /// The shard that a switchover makes primary.
+    /// The shard that a switchover makes primary, or that a migration fills.
     package var shard: ShardID?
+    /// The shard that a migration takes away in the end; nil: it fills a place that was empty.
+    package var source: ShardID?
+    /// The node that is drained, restored or removed; the one that a migrated shard leaves.
+    package var node: NodeID?
+    /// The action that began this one as a part of its work.
+    package var parent: ActionID?
+    /// How often a migration's change of primaries was given up so far.
+    package var rollbacks: Int
     /// The epoch that the executors have to reach.
     package var epoch: Epoch
     package var status: Status
@@ -140,9 +170,14 @@ package struct ActionRecord: Hashable, Codable, Sendable {
 
     package init(
         id: ActionID, kind: Kind, database: DatabaseID, epoch: Epoch, status: Status, progress: Int = 0,
-        message: String = "", shard: ShardID? = nil, createdAt: WallTime, changedAt: WallTime
+        message: String = "", shard: ShardID? = nil, source: ShardID? = nil, node: NodeID? = nil,
+        parent: ActionID? = nil, rollbacks: Int = 0, createdAt: WallTime, changedAt: WallTime
     ) {
         self.shard = shard
+        self.source = source
+        self.node = node
+        self.parent = parent
+        self.rollbacks = rollbacks
         self.id = id
         self.kind = kind
         self.database = database

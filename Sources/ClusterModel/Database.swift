@@ -111,10 +111,15 @@ package struct ShardConfiguration: Hashable, Codable, Sendable {
     /// It was a primary until a failover replaced it, perhaps without its knowledge: nobody may take its answers for
     /// those of a primary any more. Until it is one again.
     package var isFenced: Bool
+    /// A replica that a migration fills: it counts for nothing, and nobody may make it a primary, until it has
+    /// everything and every proxy knows that the shard has a second copy.
+    package var isCopying: Bool
 
     package init(
-        id: ShardID, role: Role, node: NodeID, slots: SlotRange, port: UInt16, isFenced: Bool = false
+        id: ShardID, role: Role, node: NodeID, slots: SlotRange, port: UInt16, isFenced: Bool = false,
+        isCopying: Bool = false
     ) {
+        self.isCopying = isCopying
         self.id = id
         self.role = role
         self.node = node
@@ -238,6 +243,10 @@ package struct DatabaseConfiguration: Hashable, Codable, Sendable {
     }
 
     package func transition(of slots: SlotRange) -> ShardTransition? { transitions.first { $0.slots == slots } }
+
+    /// Some shard has or gets a second copy, for good or while it moves: then a proxy writes to it under the serving
+    /// lease only.
+    package var needsLease: Bool { policy.isReplicated || shards.contains { $0.role == .replica } }
 
     /// Every node that has something to do for this database: hosts a shard or serves the endpoint.
     package var involvedNodes: Set<NodeID> { Set(shards.map(\.node)).union(endpoint.nodes) }

@@ -47,6 +47,8 @@ package struct NodeID: IntegerIdentifier {
 package struct DatabaseID: IntegerIdentifier {
     package let rawValue: Int
     package init(rawValue: Int) { self.rawValue = rawValue }
+    /// Numbers begin with 1.
+    package static let none = DatabaseID(0)
 }
 
 /// A shard: one redis-server process. Unique in the cluster, never used again.

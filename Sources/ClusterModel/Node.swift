@@ -38,13 +38,20 @@ package struct NodeRecord: Hashable, Codable, Sendable {
     package var joinedAt: WallTime
     /// When `status` changed last.
     package var statusSince: WallTime
+    /// It is being removed, whatever its status: it gets no new work.
+    package var isLeaving: Bool
+    /// Nil: it is not in maintenance.
+    package var maintenance: MaintenanceRecord?
 
     package init(
         id: NodeID, address: String, hostname: String, architecture: String, cores: Int, totalMemory: ByteCount,
         softwareVersion: String, operatingSystem: String, status: Status = .active, acceptsShards: Bool = true,
         rackID: String = "", maximumShards: Int = 500, maximumEndpoints: Int = 1000, storeRole: StoreRole = .client,
-        publicKeyDigest: String = "", joinedAt: WallTime, statusSince: WallTime? = nil
+        publicKeyDigest: String = "", joinedAt: WallTime, statusSince: WallTime? = nil, isLeaving: Bool = false,
+        maintenance: MaintenanceRecord? = nil
     ) {
+        self.isLeaving = isLeaving
+        self.maintenance = maintenance
         self.id = id
         self.address = address
         self.hostname = hostname
@@ -62,5 +69,33 @@ package struct NodeRecord: Hashable, Codable, Sendable {
         self.publicKeyDigest = publicKeyDigest
         self.joinedAt = joinedAt
         self.statusSince = statusSince ?? joinedAt
+    }
+}
+
+/// What was taken off a node for its maintenance, so that it can be put back.
+package struct MaintenanceRecord: Hashable, Codable, Sendable {
+    /// A primary that was on the node.
+    package struct Moved: Hashable, Codable, Sendable {
+        package var database: DatabaseID
+        package var slots: SlotRange
+        /// It had a replica, which took over; else the shard was moved away.
+        package var hadReplica: Bool
+
+        package init(database: DatabaseID, slots: SlotRange, hadReplica: Bool) {
+            self.database = database
+            self.slots = slots
+            self.hadReplica = hadReplica
+        }
+    }
+
+    package var since: WallTime
+    /// Whether the node accepted shards before.
+    package var acceptedShards: Bool
+    package var moved: [Moved]
+
+    package init(since: WallTime, acceptedShards: Bool, moved: [Moved] = []) {
+        self.since = since
+        self.acceptedShards = acceptedShards
+        self.moved = moved
     }
 }

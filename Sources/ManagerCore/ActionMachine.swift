@@ -48,6 +48,9 @@ package enum ActionMachine {
                 return tally.change(isLate: now >= deadline, givesUp: false)
             }
             return tally.wait("the primary of slots \(transition.slots) is being changed", isLate: now >= deadline)
+        // Driven by ``MigrationMachine`` and ``NodeActionMachine``.
+        case .migrateShard, .maintenanceOn, .maintenanceOff, .removeNode:
+            return .wait(progress: action.progress, message: action.message)
         }
     }
 }

@@ -34,27 +34,24 @@ struct Placement {
     }
 
     private(set) var candidates: [Candidate]
-    /// Of all nodes: a primary may be where no further shard may go, on a node that is down for example.
-    private let groups: [NodeID: Int]
     /// Candidates looked at so far: what the work is measured by.
     private(set) var inspected = 0
     let memory: Int64
     private let usesRacks: Bool
+    /// Of every node, also of those that take no shards now: a primary may be on one.
+    private let groupOf: [NodeID: Int]
 
     /// - Parameter usage: Promises to count with; the state's own unless a database is being changed.
     init(state: ClusterState, memoryPerShard: ByteCount, usage: UsageIndex? = nil) {
         let usage = usage ?? state.usage
-        var names: [String: Int] = [:]
-        var groups: [NodeID: Int] = [:]
-        for node in state.sortedNodes {
-            let name = node.rackID.isEmpty ? "node \(node.id)" : "rack \(node.rackID.lowercased())"
-            let group = names[name] ?? names.count
-            names[name] = group
-            groups[node.id] = group
+        let nodes = state.sortedNodes.filter(\.takesShards)
+        var groups: [String: Int] = [:]
+        groupOf = state.sortedNodes.reduce(into: [:]) { groupOf, node in
+            let group = groups[node.failureDomain] ?? groups.count
+            groups[node.failureDomain] = group
+            groupOf[node.id] = group
         }
-        let nodes = state.sortedNodes.filter { $0.status == .active && $0.acceptsShards }
-        candidates = nodes.map { Candidate($0, group: groups[$0.id] ?? 0, usage: usage[$0.id]) }
-        self.groups = groups
+        candidates = nodes.map { [groupOf] in Candidate($0, group: groupOf[$0.id] ?? 0, usage: usage[$0.id]) }
         memory = memoryPerShard.bytes
         usesRacks = nodes.contains { !$0.rackID.isEmpty }
     }
@@ -66,6 +63,14 @@ struct Placement {
     func isRoomy(_ candidate: Candidate) -> Bool {
         candidate.shards < candidate.maximumShards && candidate.promised + memory <= candidate.capacity
     }
+}
+
+extension NodeRecord {
+    /// New shards may be put there.
+    package var takesShards: Bool { status == .active && acceptsShards && !isLeaving }
+
+    /// What copies of one shard must not share: the rack, or the node itself where no rack is set.
+    package var failureDomain: String { rackID.isEmpty ? "node \(id)" : "rack \(rackID.lowercased())" }
 }
 
 extension Placement.Candidate {
@@ -111,8 +116,16 @@ extension Placement {
 
     /// A replica for a primary that has its place already; nil when no node can take it.
     mutating func placeReplica(besides primary: NodeID, as kind: ShardsPlacement) -> NodeID? {
-        let group = groups[primary]
-        let index = best(where: { $0.group != group && $0.id != primary }) {
+        placeCopy(besides: [primary], notOn: [], as: kind)
+    }
+
+    /// A copy of a shard whose other copies are on `others`; nil when no node can take it.
+    /// - Parameter excluded: Nodes that won't do for other reasons.
+    mutating func placeCopy(
+        besides others: [NodeID], notOn excluded: Set<NodeID>, as kind: ShardsPlacement
+    ) -> NodeID? {
+        let groups = Set(others.compactMap { groupOf[$0] })
+        let index = best(where: { !groups.contains($0.group) && !excluded.contains($0.id) }) {
             kind == .dense ? Self.denser($0, $1) : Self.sparserForReplica($0, $1)
         }
         guard let index else { return nil }
@@ -120,10 +133,19 @@ extension Placement {
         return candidates[index].id
     }
 
+    /// Looks at one node alone.
+    mutating func keep(only node: NodeID) { candidates.removeAll { $0.id != node } }
+
     /// Counts a primary that stays where it is.
     mutating func notePrimary(on node: NodeID) {
         guard let index = candidates.firstIndex(where: { $0.id == node }) else { return }
         candidates[index].ownPrimaries += 1
+    }
+
+    /// Counts a replica that stays where it is.
+    mutating func noteReplica(on node: NodeID) {
+        guard let index = candidates.firstIndex(where: { $0.id == node }) else { return }
+        candidates[index].ownReplicas += 1
     }
 
     private mutating func nextSingle(_ kind: ShardsPlacement) -> Place? {

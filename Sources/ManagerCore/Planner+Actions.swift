@@ -53,7 +53,9 @@ extension Planner {
         case .deleteDatabase:
             // It failed: the record stays as it is, and deleting may be asked for again.
             return database.status
-        case .updateDatabase, .failover, .switchover:
+        case .maintenanceOn, .maintenanceOff, .removeNode:
+            return database.status
+        case .updateDatabase, .failover, .switchover, .migrateShard:
             guard database.status == .activeChangePending else { return database.status }
         }
         let others = state.unfinishedActions(of: database.id).contains { $0.id != action.id }

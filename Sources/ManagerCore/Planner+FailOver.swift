@@ -72,7 +72,8 @@ extension Planner {
     /// have and the replica has everything; ``rollBack(of:to:in:now:)`` when that takes too long.
     /// - Throws: As ``failOver(_:to:in:fresh:now:)``, and `replica_down` (409), `db_busy` while it changes already.
     package static func switchOver(
-        _ shard: ShardID, to replica: ShardID, in state: ClusterState, fresh: Fresh, now: WallTime
+        _ shard: ShardID, to replica: ShardID, parent: ActionID? = nil, in state: ClusterState, fresh: Fresh,
+        now: WallTime
     ) throws(PlanError) -> Plan {
         var head = try head(of: state)
         let target = try swapped(shard, replica, in: state).shards.first { $0.id == replica }
@@ -89,7 +90,7 @@ extension Planner {
         }
         begin(&database, from: shard, to: replica, isPlanned: true, phase: .hold, now: now)
         database.epoch = head.raiseEpoch()
-        return changed(&database, .switchover, head: head, shard: replica, fresh: fresh, now: now)
+        return changed(&database, .switchover, head: head, shard: replica, parent: parent, fresh: fresh, now: now)
     }
 
     /// All proxies hold and the replica has all that the primary was sent: swaps the roles. Nil when there is nothing held.
@@ -160,6 +161,11 @@ extension Planner {
                 "Replicas were added to database \(found.database.id), and not every node has confirmed that it knows.")
         }
         var database = found.database
+        if database.shards.contains(where: { $0.id == replica && $0.isCopying }) {
+            throw PlanError(
+                "replica_not_synced", status: 409,
+                "Shard \(replica) is being filled by a migration. Wait until that has ended.")
+        }
         guard swap(shard, replica, in: &database) else {
             throw PlanError("invalid_replication", status: 409, "Shard \(replica) is not a replica of \(shard).")
         }
@@ -170,7 +176,7 @@ extension Planner {
     private static func swap(_ old: ShardID, _ new: ShardID, in database: inout DatabaseConfiguration) -> Bool {
         guard let from = database.shards.firstIndex(where: { $0.id == old && $0.role == .primary }),
             let to = database.shards.firstIndex(where: {
-                $0.id == new && $0.role == .replica && $0.slots == database.shards[from].slots
+                $0.id == new && $0.role == .replica && !$0.isCopying && $0.slots == database.shards[from].slots
             })
         else { return false }
         database.shards[from].role = .replica
@@ -180,7 +186,7 @@ extension Planner {
     }
 
     /// Takes the place of whatever was under way for these slots.
-    private static func begin(
+    static func begin(
         _ database: inout DatabaseConfiguration, from: ShardID, to: ShardID, isPlanned: Bool,
         phase: ShardTransition.Phase, now: WallTime
     ) {
@@ -190,16 +196,16 @@ extension Planner {
             ShardTransition(slots: slots, from: from, to: to, isPlanned: isPlanned, phase: phase, since: now))
     }
 
-    private static func changed(
+    static func changed(
         _ database: inout DatabaseConfiguration, _ kind: ActionRecord.Kind, head: ClusterHead, shard: ShardID? = nil,
-        fresh: Fresh, now: WallTime
+        parent: ActionID? = nil, fresh: Fresh, now: WallTime
     ) -> Plan {
         if database.status == .active { database.status = .activeChangePending }
         database.changedAt = now
-        return plan(kind, database, head: head, action: fresh.action, shard: shard, now: now)
+        return plan(kind, database, head: head, action: fresh.action, shard: shard, parent: parent, now: now)
     }
 
-    private static func advanced(
+    static func advanced(
         _ database: inout DatabaseConfiguration, head: inout ClusterHead, now: WallTime
     ) -> Plan {
         database.epoch = head.raiseEpoch()

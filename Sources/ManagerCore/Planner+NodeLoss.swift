@@ -30,9 +30,9 @@ extension Planner {
     /// A node that was held to be lost is back, knows the configuration, and asks for heartbeats to be answered again.
     /// Nil when it isn't down.
     package static func readmit(_ node: NodeID, in state: ClusterState, now: WallTime) -> Plan? {
-        guard state.nodes[node]?.status == .down, var plan = setStatus(.active, of: node, in: state, now: now) else {
-            return nil
-        }
+        guard let record = state.nodes[node], record.status == .down,
+            var plan = setStatus(record.isLeaving ? .decommissioning : .active, of: node, in: state, now: now)
+        else { return nil }
         for voter in (state.suspicions[node] ?? []).sorted() {
             plan.changes.append(.removed(.suspicion(node, by: voter)))
         }
@@ -51,7 +51,7 @@ extension Planner {
             database.primaries.contains { primary in
                 down.contains(primary.node)
                     && database.shards.contains {
-                        $0.role == .replica && $0.slots == primary.slots && !down.contains($0.node)
+                        $0.role == .replica && !$0.isCopying && $0.slots == primary.slots && !down.contains($0.node)
                     }
             }
         }

@@ -35,11 +35,11 @@ package enum Planner {
     /// The plan that makes `database` the agreed one, with an action that follows the nodes until they did it.
     static func plan(
         _ kind: ActionRecord.Kind, _ database: DatabaseConfiguration, head: ClusterHead, action id: ActionID,
-        shard: ShardID? = nil, now: WallTime
+        shard: ShardID? = nil, parent: ActionID? = nil, now: WallTime
     ) -> Plan {
         let action = ActionRecord(
             id: id, kind: kind, database: database.id, epoch: database.epoch, status: .pending, shard: shard,
-            createdAt: now, changedAt: now)
+            parent: parent, createdAt: now, changedAt: now)
         return Plan(
             changes: [.head(head), .database(database), .action(action)], action: action, database: database)
     }

@@ -29,10 +29,11 @@ package struct ReplicaChoice: Sendable {
 }
 
 extension DatabaseConfiguration {
-    /// Replicas of a primary on nodes that are not down.
+    /// Replicas of a primary on nodes that are not down; not those that a migration fills.
     package func replicas(of primary: ShardConfiguration, in state: ClusterState) -> [ShardConfiguration] {
         shards.filter {
-            $0.role == .replica && $0.slots == primary.slots && state.nodes[$0.node]?.status != .down
+            $0.role == .replica && !$0.isCopying && $0.slots == primary.slots
+                && state.nodes[$0.node]?.status != .down
         }
     }
 }

@@ -42,8 +42,16 @@ package enum SwitchoverMachine {
             if database.shards.contains(where: { $0.id == target && $0.role == .primary }) { return .complete }
             return .fail(message: "rolled back: \(action.message.isEmpty ? "it was overtaken" : action.message)")
         }
+        return proceed(transition, of: database, in: state, answers: answers, copies: copies, now: now)
+    }
+
+    /// While a transition is there.
+    static func proceed(
+        _ transition: ShardTransition, of database: DatabaseConfiguration, in state: ClusterState,
+        answers: [NodeID: NodeProgress], copies: [ShardID: ShardCopy], now: WallTime
+    ) -> Step {
         guard transition.phase == .hold else {
-            return .wait(progress: 80, message: "shard \(target) is becoming the primary")
+            return .wait(progress: 80, message: "shard \(transition.to) is becoming the primary")
         }
         let reason = obstacle(transition, database, in: state, answers, copies)
         guard let reason else { return .promote(drainedAt: database.epoch) }

@@ -12,7 +12,7 @@ package enum VoterStep: Sendable, Equatable {
     /// Record the node as a voter.
     case recordVoter(NodeID)
     case removeMember(UInt64)
-    /// Record that nothing of a broken member is left, so that the node may keep a copy again.
+    /// Record that nothing of a member is left on the node, which was broken or leaves.
     case recordClient(NodeID)
     /// Tell the store a member's new address.
     case moveMember(UInt64, peerURL: String)
@@ -52,7 +52,23 @@ package enum VoterPlanner {
         for node in wanted.filter({ memberOf[$0.id]?.isLearner == true }) + wanted {
             if let step = step(for: node, member: memberOf[node.id]) { return step }
         }
-        return nil
+        return farewell(nodes: nodes, memberOf: memberOf)
+    }
+
+    /// Only when all wanted voters are there: members of nodes that are leaving go, then those beyond the wanted
+    /// number, first
+    /// one that is down. Of two voters either's death would stop the store; one alone stops it only with its own.
+    private static func farewell(nodes: [NodeRecord], memberOf: [NodeID: StoreMember]) -> VoterStep? {
+        for node in nodes where !node.staysInStore {
+            if let member = memberOf[node.id] { return .removeMember(member.id) }
+            if node.storeRole != .client { return .recordClient(node.id) }
+        }
+        for node in nodes where node.storeRole == .voter && memberOf[node.id] == nil { return .recordClient(node.id) }
+        let staying = nodes.filter(\.staysInStore)
+        let voters = staying.filter { memberOf[$0.id]?.isLearner == false }
+        guard voters.count > voterCount(nodes: staying.count) else { return nil }
+        let surplus = voters.first { $0.status == .down } ?? voters.last
+        return surplus.flatMap { memberOf[$0.id] }.map { .removeMember($0.id) }
     }
 
     private static func step(for node: NodeRecord, member: StoreMember?) -> VoterStep? {
@@ -98,7 +114,8 @@ package enum VoterPlanner {
 
     /// Voters stay, learners go on, then active nodes: first those in racks that have fewest, then by number.
     private static func choose(nodes: [NodeRecord], memberOf: [NodeID: StoreMember]) -> [NodeRecord] {
-        let count = voterCount(nodes: nodes.filter { $0.status != .decommissioning }.count)
+        let nodes = nodes.filter(\.staysInStore)
+        let count = voterCount(nodes: nodes.count)
         let voters = nodes.filter { memberOf[$0.id]?.isLearner == false }
         var chosen = voters + nodes.filter { memberOf[$0.id]?.isLearner == true }
         var rest = nodes.filter { memberOf[$0.id] == nil && $0.status == .active }
@@ -117,4 +134,9 @@ package enum VoterPlanner {
     private static func crowd(of node: NodeRecord, in chosen: [NodeRecord]) -> Int {
         node.rackID.isEmpty ? 0 : chosen.count { $0.rackID == node.rackID }
     }
+}
+
+extension NodeRecord {
+    /// It may keep a member of the store.
+    fileprivate var staysInStore: Bool { !isLeaving && status != .decommissioning }
 }

@@ -16,19 +16,21 @@ package typealias CopyProbe = @Sendable ([ShardConfiguration]) async -> [ShardID
 /// nodes the same questions.
 package struct ActionRunner: Sendable {
     /// How long a node may hold a question open. Long enough that waiting costs next to nothing.
-    private static let probeSpan = Duration.seconds(2)
-    private static let retryPause = Duration.milliseconds(200)
+    static let probeSpan = Duration.seconds(2)
+    static let retryPause = Duration.milliseconds(200)
 
     private let editor: ClusterEditor
     private let probe: ProgressProbe
-    private let copies: CopyProbe
-    private let now: @Sendable () -> WallTime
+    let copies: CopyProbe
+    let fresh: @Sendable () -> Fresh
+    let now: @Sendable () -> WallTime
     private let logger: Logger
 
     package init(
         editor: ClusterEditor, probe: @escaping ProgressProbe, copies: @escaping CopyProbe,
-        now: @escaping @Sendable () -> WallTime, logger: Logger
+        fresh: @escaping @Sendable () -> Fresh, now: @escaping @Sendable () -> WallTime, logger: Logger
     ) {
+        self.fresh = fresh
         self.editor = editor
         self.probe = probe
         self.copies = copies
@@ -69,8 +71,14 @@ package struct ActionRunner: Sendable {
         guard let state = await editor.state else { return await tryAgain() }
         guard let current = state.actions[action.id], !current.status.isFinal else { return false }
         let database = state.databases[current.database]
-        if current.kind == .switchover, let database {
-            return await stepSwitchover(current, database, state, logger: logger)
+        switch current.kind {
+        case .switchover:
+            if let database { return await stepSwitchover(current, database, state, logger: logger) }
+        case .migrateShard:
+            return await stepMigration(current, database, state, logger: logger)
+        case .maintenanceOn, .maintenanceOff, .removeNode:
+            return await stepNodeAction(current, state, logger: logger)
+        case .createDatabase, .updateDatabase, .deleteDatabase, .failover: break
         }
         let nodes = current.nodesToAsk(in: state)
         let answers = await ask(nodes, current)
@@ -96,10 +104,7 @@ package struct ActionRunner: Sendable {
         var found: [ShardID: ShardCopy] = [:]
         if let transition = database.transitions.first(where: { $0.to == target && $0.phase == .hold }) {
             let nodes = SwitchoverMachine.nodesToAsk(transition, of: database, in: state)
-            answers = await ask(nodes, action, epoch: database.epoch, within: .milliseconds(500))
-            for shard in [transition.from, transition.to] {
-                found.merge(await copies(database.shards.filter { $0.id == shard })) { $1 }
-            }
+            (answers, found) = await askWhileHeld(transition, of: database, nodes, action)
         }
         let step = SwitchoverMachine.next(
             action, of: database, in: state, answers: answers, copies: found, now: now())
@@ -121,19 +126,33 @@ package struct ActionRunner: Sendable {
         }
     }
 
-    private func advance(
+    /// The old primary is asked when all have said that they hold, and the replica after it: what it lacks then it will
+    /// never be sent.
+    func askWhileHeld(
+        _ transition: ShardTransition, of database: DatabaseConfiguration, _ nodes: [NodeID], _ action: ActionRecord
+    ) async -> ([NodeID: NodeProgress], [ShardID: ShardCopy]) {
+        let answers = await ask(nodes, action, epoch: database.epoch, within: .milliseconds(500))
+        var found: [ShardID: ShardCopy] = [:]
+        for shard in [transition.from, transition.to] {
+            found.merge(await copies(database.shards.filter { $0.id == shard })) { $1 }
+        }
+        return (answers, found)
+    }
+
+    func advance(
         _ action: ActionRecord, _ plan: @Sendable (ClusterState, WallTime) -> Plan?
     ) async -> Bool {
         let time = now()
         do {
-            try await editor.edit { state throws(PlanError) in plan(state, time) }
-            return true
+            let (done, _) = try await editor.edit { state throws(PlanError) in plan(state, time) }
+            // Nothing to do means that the state has changed since it was looked at; without a pause this could spin.
+            return done == nil ? await tryAgain(after: .milliseconds(20)) : true
         } catch {
             return await afterFailure(error)
         }
     }
 
-    private func ask(
+    func ask(
         _ nodes: [NodeID], _ action: ActionRecord, epoch: Epoch? = nil, within span: Duration = probeSpan
     ) async -> [NodeID: NodeProgress] {
         await withTaskGroup(of: (NodeID, NodeProgress).self) { group in
@@ -146,7 +165,7 @@ package struct ActionRunner: Sendable {
         }
     }
 
-    private func report(
+    func report(
         _ action: ActionRecord, progress: Int, message: String, pause: Duration = retryPause
     ) async -> Bool {
         let time = now()
@@ -161,7 +180,7 @@ package struct ActionRunner: Sendable {
         }
     }
 
-    private func finish(_ action: ActionRecord, _ outcome: ActionOutcome) async -> Bool {
+    func finish(_ action: ActionRecord, _ outcome: ActionOutcome) async -> Bool {
         let time = now()
         do {
             try await editor.edit { state throws(PlanError) in

@@ -12,13 +12,15 @@ package struct ClusterMember: Sendable {
     package let follower: StateFollower
     package let leadership: Leadership
     package let editor: ClusterEditor
+    private let fresh: @Sendable () -> Fresh
     private let now: @Sendable () -> WallTime
     private let logger: Logger
 
     package init(
-        node: NodeID, store: any ClusterStore, seed: ClusterState? = nil, now: @escaping @Sendable () -> WallTime,
-        logger: Logger
+        node: NodeID, store: any ClusterStore, seed: ClusterState? = nil, fresh: @escaping @Sendable () -> Fresh,
+        now: @escaping @Sendable () -> WallTime, logger: Logger
     ) {
+        self.fresh = fresh
         self.node = node
         self.store = store
         self.now = now
@@ -61,7 +63,9 @@ package struct ClusterMember: Sendable {
     }
 
     private func performDuties(probe: @escaping ProgressProbe, copies: @escaping CopyProbe) async {
-        let runner = ActionRunner(editor: editor, probe: probe, copies: copies, now: now, logger: logger)
+        let runner = ActionRunner(
+            editor: editor, probe: probe, copies: copies, fresh: fresh, now: now, logger: logger)
+        let replicas = ReplicaKeeper(editor: editor, fresh: fresh, now: now, logger: logger)
         let voters = VoterKeeper(store: store, editor: editor, logger: logger)
         let confirmation = LeaseConfirmation(editor: editor, probe: probe, now: now, logger: logger)
         await withDiscardingTaskGroup { group in
@@ -69,6 +73,7 @@ package struct ClusterMember: Sendable {
             group.addTask { await confirmation.run(states: follower.states()) }
             group.addTask { await voters.run(states: follower.states()) }
             group.addTask { await bindEndpointsOfNewNodes() }
+            group.addTask { await replicas.run() }
             group.addTask { await forgetWhatIsOver() }
         }
     }

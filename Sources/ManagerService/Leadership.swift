@@ -45,6 +45,8 @@ package actor Leadership {
     private var held: Held?
     /// Nobody leads, as far as this node's copy of the store says.
     private var isVacant = false
+    /// A node that leaves the cluster lets another lead.
+    private var mayLead = true
     private var watchers: [AsyncStream<LeaderTerm?>.Continuation] = []
 
     package init(node: NodeID, store: any ClusterStore, logger: Logger) {
@@ -73,7 +75,7 @@ package actor Leadership {
         await withDiscardingTaskGroup { group in
             group.addTask {
                 for await state in states {
-                    await self.note(isVacant: state.leader == nil)
+                    await self.note(state)
                     if state.leader == nil { vacancy.yield() }
                 }
                 vacancy.finish()
@@ -84,14 +86,15 @@ package actor Leadership {
         for watcher in watchers { watcher.finish() }
     }
 
-    private func note(isVacant: Bool) {
-        self.isVacant = isVacant
+    private func note(_ state: ClusterState) {
+        isVacant = state.leader == nil
+        mayLead = state.nodes[node].map { !$0.isLeaving } ?? mayLead
     }
 
     /// Campaigns until somebody leads. A store that was away brings no new state when it is back, so waiting for one
     /// would leave the cluster without a leader.
     private func leadOrWait() async {
-        while isVacant, !Task.isCancelled {
+        while isVacant, mayLead, !Task.isCancelled {
             if let won = await campaign() {
                 // Not again before the copy shows the key gone, or the next try comes round.
                 await hold(won)
@@ -126,7 +129,7 @@ package actor Leadership {
         held = won
         logger.info("became leader", metadata: ["node": "\(node)"])
         announce(won.term)
-        while !Task.isCancelled, let validUntil = held?.validUntil, clock.now < validUntil {
+        while mayLead, !Task.isCancelled, let validUntil = held?.validUntil, clock.now < validUntil {
             let asked = clock.now
             let renewal = await bounded(until: validUntil) { [store] in await Renewal(of: won.lease, at: store) }
             switch renewal {

@@ -472,6 +472,6 @@ extension DatabaseConfiguration {
     /// created, where nobody has anything to lose.
     fileprivate func successors(of shard: ShardConfiguration) -> [ShardID] {
         guard shard.role == .primary, status != .pending else { return [] }
-        return shards.filter { $0.role == .replica && $0.slots == shard.slots }.map(\.id)
+        return shards.filter { $0.role == .replica && $0.slots == shard.slots && !$0.isCopying }.map(\.id)
     }
 }

@@ -163,7 +163,7 @@ extension NodePlanner {
             port: database.endpoint.port, shards: routes, password: database.policy.password,
             shardPassword: database.secrets.proxy, maximumConnections: database.policy.maximumConnections,
             memoryLimitBytes: database.policy.memoryLimit.bytes,
-            settings: database.policy.settings.values, needsLease: database.policy.isReplicated,
+            settings: database.policy.settings.values, needsLease: database.needsLease,
             fenced: database.shards.filter(\.isFenced).map(\.id), durability: database.policy.durability)
     }
 

@@ -36,7 +36,8 @@ extension Manager {
             group: group, logger: logger)
         let kept = shelf.newest()
         let seed = kept?.header.store == identity.store ? try? kept?.state() : nil
-        let member = ClusterMember(node: identity.node, store: store, seed: seed, now: now, logger: logger)
+        let member = ClusterMember(
+            node: identity.node, store: store, seed: seed, fresh: fresh, now: now, logger: logger)
         let peers = Peers(client: client)
         let membership = Membership(
             identity: identity, member: member, peers: peers, store: store, agent: agent,
@@ -85,7 +86,7 @@ extension Manager {
 
     /// Everything on this node that follows from the cluster's state.
     private func adopt(_ state: ClusterState, _ membership: Membership) async {
-        guard await !endIfReplaced(state, membership) else { return }
+        guard await !endIfReplaced(state, membership), await !endIfRemoved(state, membership) else { return }
         await correctOwnAddress(state, membership)
         await membership.agent.adopt(
             databases: state.databases, nodes: state.nodes, isProvisional: state.isProvisional)
@@ -106,8 +107,11 @@ extension Manager {
                 known.voterAddresses = voters
                 try known.save(path: paths.identity)
             }
-            guard let record = state.nodes[membership.identity.node], record.storeRole == .learner else { return }
-            try await startLearner(membership, state)
+            switch state.nodes[membership.identity.node]?.storeRole {
+            case .learner: try await startLearner(membership, state)
+            case .client: try await endMember(membership)
+            case .voter, .broken, nil: break
+            }
         } catch {
             logger.warning("could not follow the store's membership", metadata: ["error": "\(error)"])
         }

@@ -28,7 +28,16 @@ final class FakeBackend: ManagementBackend {
     init(store: InMemoryStore, isMember: Bool) {
         self.store = store
         self.isMember = isMember
-        member = ClusterMember(node: NodeID(1), store: store, now: { ServerFixture.start }, logger: ServerFixture.quiet)
+        member = ClusterMember(
+            node: NodeID(1), store: store, fresh: { Self.part() }, now: { ServerFixture.start },
+            logger: ServerFixture.quiet)
+    }
+
+    /// What the leader begins by itself gets identifiers of its own.
+    private static func part() -> Fresh {
+        Fresh(
+            action: ActionID("part-\(Int.random(in: 0..<Int.max))"),
+            secrets: ShardSecrets(manager: "m", proxy: "p", replica: "r"))
     }
 
     func run() async {
@@ -40,6 +49,14 @@ final class FakeBackend: ManagementBackend {
         guard isMember else { return }
         for await state in await member.follower.states() where state.leader != nil { break }
         while await member.leadership.current == nil { await Task.yield() }
+    }
+
+    /// As a second machine joins.
+    func join(_ record: NodeRecord) async throws {
+        _ = try await edit { state throws(PlanError) in
+            guard let head = state.head else { return nil }
+            return Plan(changes: [.head(head), .node(record)])
+        }
     }
 
     /// Returns when the state is so.
@@ -123,7 +140,7 @@ final class FakeBackend: ManagementBackend {
             database.shards.map { shard in
                 ShardReportObject(
                     shard: shard.id, database: database.id, role: shard.role, state: "ok", pid: 1,
-                    usedMemory: .zero, keys: 0, isLinkUp: true, replicationOffset: 0)
+                    usedMemory: .zero, keys: 0, isLinkUp: true, replicationOffset: 1)
             }
         }
         return Dictionary((shards ?? []).map { ($0.shard, $0) }) { first, _ in first }

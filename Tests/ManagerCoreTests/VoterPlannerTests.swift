@@ -50,6 +50,10 @@ private struct Membership {
 
     private subscript(id: NodeID) -> NodeRecord { nodes.first { $0.id == id }! }
 
+    mutating func leave(_ number: Int) {
+        for index in nodes.indices where nodes[index].id == NodeID(number) { nodes[index].isLeaving = true }
+    }
+
     private mutating func set(_ role: NodeRecord.StoreRole, _ id: NodeID) {
         for index in nodes.indices where nodes[index].id == id { nodes[index].storeRole = role }
     }
@@ -178,5 +182,17 @@ struct VoterPlannerTests {
         membership.nodes.removeAll { $0.id == NodeID(3) }
         _ = membership.settle()
         #expect(membership.voters == ["node1", "node4", "node5"])
+    }
+
+    /// The store gets its next voter before it gives one up, and never keeps two where one does as well.
+    @Test(arguments: zip([2, 3, 4, 5, 6], [[2], [2], [2, 3, 4], [2, 3, 4], [2, 3, 4, 5, 6]]))
+    func aNodeThatLeavesLeavesTheStore(nodes: Int, voters numbers: [Int]) {
+        let voters = numbers.map { "node\($0)" }
+        var membership = Membership(nodes: nodes)
+        _ = membership.settle()
+        membership.leave(1)
+        _ = membership.settle()
+        #expect(membership.voters.sorted() == voters)
+        #expect(membership.nodes.filter { $0.storeRole == .voter }.map { "node\($0.id)" } == voters)
     }
 }

@@ -29,7 +29,9 @@ struct ClusterFixture {
     }
 
     func member(_ node: Int) -> ClusterMember {
-        ClusterMember(node: NodeID(node), store: store, now: { Self.start }, logger: Self.quiet)
+        ClusterMember(
+            node: NodeID(node), store: store, fresh: { Self.fresh("part-\(Int.random(in: 0..<Int.max))") },
+            now: { Self.start }, logger: Self.quiet)
     }
 
     static let policy = DatabasePolicy(name: "one", memoryLimit: .megabytes(100))

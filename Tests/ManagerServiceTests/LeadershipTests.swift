@@ -9,7 +9,8 @@ import Testing
     private func stalling(_ fixture: ClusterFixture) -> (ClusterMember, StallingStore) {
         let store = StallingStore(fixture.store)
         let member = ClusterMember(
-            node: NodeID(1), store: store, now: { ClusterFixture.start }, logger: ClusterFixture.quiet)
+            node: NodeID(1), store: store, fresh: { ClusterFixture.fresh("part") }, now: { ClusterFixture.start },
+            logger: ClusterFixture.quiet)
         return (member, store)
     }
 

@@ -1,0 +1,211 @@
+package import ClusterModel
+package import Primitives
+
+/// What is next for a drain, its end, or the removal of a node. Holds nothing between two calls: what is left to do is
+/// counted anew from the cluster's state, and the parts that were begun name this action as their parent.
+package enum NodeActionMachine {
+    /// Parts at the same time, each of another database.
+    package static let maximumParts = 4
+    /// After so many failures of one database's parts the action fails, too.
+    package static let maximumFailures = 3
+    /// A replica this close behind is let take over; it catches up within the pause.
+    package static let maximumLag: Int64 = 1 << 20
+
+    package enum Step: Sendable, Equatable {
+        case wait(progress: Int, message: String)
+        /// Commit it, then ask again.
+        case commit(Plan)
+        case fail(message: String)
+        case complete
+    }
+
+    /// Shards whose copies ``next(_:in:copies:fresh:now:)`` wants to know before it lets replicas take over.
+    package static func shardsToInspect(_ action: ActionRecord, in state: ClusterState) -> [ShardConfiguration] {
+        work(of: action, in: state).flatMap { database, work -> [ShardConfiguration] in
+            guard case .switchOver(let shard, let replica) = work else { return [] }
+            return database.shards.filter { $0.id == shard || $0.id == replica }
+        }
+    }
+
+    /// - Parameter copies: Of ``shardsToInspect(_:in:)``.
+    package static func next(
+        _ action: ActionRecord, in state: ClusterState, copies: [ShardID: ShardCopy], fresh: Fresh, now: WallTime
+    ) -> Step {
+        guard let id = action.node, let node = state.nodes[id] else {
+            return action.kind == .removeNode ? .complete : .fail(message: "the node is gone")
+        }
+        if node.status == .down, action.kind != .removeNode { return .fail(message: "node \(id) went down") }
+        let parts = state.actions.values.filter { $0.parent == action.id }
+        let running = parts.filter { !$0.status.isFinal }
+        let left = work(of: action, in: state)
+        var reasons: [String] = running.map { "\($0.kind.rawValue) of database \($0.database): \($0.message)" }.sorted()
+        // What a drain had begun before it was overtaken goes on to its end, and is then put back.
+        reasons += state.actions.values.filter { part in
+            !part.status.isFinal && part.parent != action.id
+                && part.parent.flatMap { state.actions[$0] }?.node == id
+        }
+        .map { "\($0.kind.rawValue) of database \($0.database) ends first" }.sorted()
+        var stuck: [String] = []
+        for (database, work) in left {
+            if running.contains(where: { $0.database == database.id }) { continue }
+            if let other = state.unfinishedActions(of: database.id).first {
+                reasons.append("database \(database.id) is busy with \(other.kind.rawValue)")
+                continue
+            }
+            let failures = parts.filter { $0.status == .failed && $0.database == database.id }
+            if failures.count >= maximumFailures {
+                stuck.append("database \(database.id): \(failures.map(\.message).max() ?? "")")
+                continue
+            }
+            guard running.count < maximumParts else { break }
+            switch plan(work, of: database, parent: action, in: state, copies: copies, fresh: fresh, now: now) {
+            case .success(let plan): return .commit(plan)
+            case .failure(let reason): reasons.append(reason.description)
+            }
+        }
+        if let first = reasons.first {
+            return .wait(progress: progress(action, node, left: left.count, in: state), message: first)
+        }
+        if let first = stuck.first {
+            return action.kind == .maintenanceOff
+                ? ended(action, node, stuck.count, in: state, now: now) : .fail(message: first)
+        }
+        return finish(action, node, in: state, now: now)
+    }
+
+    // MARK: What is left
+
+    /// One thing to do for a shard.
+    private enum Work {
+        case switchOver(ShardID, to: ShardID)
+        case move(ShardConfiguration)
+        case moveBack(ShardConfiguration, to: NodeID)
+        /// The only copy was on a node that is down, and is given up.
+        case giveUp(ShardConfiguration)
+        /// Somebody else sees to it.
+        case leave(String)
+    }
+
+    private static func work(
+        of action: ActionRecord, in state: ClusterState
+    ) -> [(database: DatabaseConfiguration, work: Work)] {
+        guard let id = action.node, let node = state.nodes[id] else { return [] }
+        switch action.kind {
+        case .maintenanceOn:
+            return Planner.primaries(on: id, in: state).map { database, primary in
+                guard let replica = Planner.successor(of: primary, of: database, in: state) else {
+                    return (database, .move(primary))
+                }
+                return (database, .switchOver(primary.id, to: replica.id))
+            }
+        case .maintenanceOff:
+            return (node.maintenance?.moved ?? []).compactMap { moved in back(moved, to: node, in: state) }
+        case .removeNode:
+            return Planner.shards(on: id, in: state).map { database, shard in
+                guard node.status == .down, shard.role == .primary else { return (database, .move(shard)) }
+                return database.replicas(of: shard, in: state).isEmpty
+                    ? (database, .giveUp(shard))
+                    : (database, .leave("a replica of shard \(shard.id) is taking over"))
+            }
+        case .createDatabase, .updateDatabase, .deleteDatabase, .failover, .switchover, .migrateShard: return []
+        }
+    }
+
+    /// Nil: it is back, or can't be.
+    private static func back(
+        _ moved: MaintenanceRecord.Moved, to node: NodeRecord, in state: ClusterState
+    ) -> (database: DatabaseConfiguration, work: Work)? {
+        guard let database = state.databases[moved.database], database.hasData,
+            let primary = database.primaries.first(where: { $0.slots == moved.slots }), primary.node != node.id,
+            state.nodes[primary.node]?.status != .down
+        else { return nil }
+        if let replica = database.replicas(of: primary, in: state).first(where: { $0.node == node.id }) {
+            return (database, .switchOver(primary.id, to: replica.id))
+        }
+        return moved.hadReplica ? nil : (database, .moveBack(primary, to: node.id))
+    }
+
+    // MARK: Plans
+
+    private static func plan(
+        _ work: Work, of database: DatabaseConfiguration, parent: ActionRecord, in state: ClusterState,
+        copies: [ShardID: ShardCopy], fresh: Fresh, now: WallTime
+    ) -> Result<Plan, PlanError> {
+        do throws(PlanError) {
+            switch work {
+            case .leave(let reason): return .failure(PlanError("waiting", reason))
+            case .switchOver(let shard, let replica):
+                if let reason = lag(of: replica, behind: shard, copies) {
+                    return .failure(PlanError("replica_not_synced", reason))
+                }
+                return .success(
+                    try Planner.switchOver(
+                        shard, to: replica, parent: parent.id, in: state, fresh: fresh, now: now))
+            case .move(let shard):
+                guard let target = Planner.target(for: shard.slots, leaving: shard, of: database, in: state) else {
+                    return .failure(PlanError("insufficient_resources", "no node can take shard \(shard.id)"))
+                }
+                return .success(
+                    try Planner.migrate(
+                        shard.id, to: target, parent: parent.id, in: state, fresh: fresh, now: now))
+            case .moveBack(let shard, let node):
+                return .success(
+                    try Planner.migrate(shard.id, to: node, parent: parent.id, in: state, fresh: fresh, now: now))
+            case .giveUp(let shard):
+                return .success(try Planner.replaceLostPrimary(shard, of: database, in: state, now: now))
+            }
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    /// Nil: close enough.
+    package static func lag(of replica: ShardID, behind primary: ShardID, _ copies: [ShardID: ShardCopy]) -> String? {
+        guard let from = copies[primary], from.isRunning else { return "shard \(primary) doesn't answer" }
+        guard let to = copies[replica], to.isRunning else { return "replica \(replica) doesn't answer" }
+        guard to.offset > 0 else { return "replica \(replica) is not in sync with its primary \(primary)" }
+        let gap = from.offset - to.offset
+        return gap > maximumLag ? "replica \(replica) is \(ByteCount(bytes: gap)) behind its primary \(primary)" : nil
+    }
+
+    // MARK: The end
+
+    private static func finish(
+        _ action: ActionRecord, _ node: NodeRecord, in state: ClusterState, now: WallTime
+    ) -> Step {
+        switch action.kind {
+        case .maintenanceOff: return ended(action, node, 0, in: state, now: now)
+        case .removeNode:
+            if let served = state.databases.values.first(where: { $0.endpoint.nodes.contains(node.id) }) {
+                return .wait(progress: 90, message: "the endpoint of database \(served.id) leaves the node")
+            }
+            guard node.storeRole == .client else {
+                return .wait(progress: 95, message: "the cluster's store learns to do without the node")
+            }
+            return Planner.nodeRemoved(action, in: state, now: now).map { .commit($0) }
+                ?? .fail(message: "there is no cluster")
+        default: return .complete
+        }
+    }
+
+    private static func ended(
+        _ action: ActionRecord, _ node: NodeRecord, _ stuck: Int, in state: ClusterState, now: WallTime
+    ) -> Step {
+        let moved = node.maintenance?.moved ?? []
+        let isBack = moved.count { entry in
+            state.databases[entry.database]?.primaries.contains { $0.slots == entry.slots && $0.node == node.id }
+                ?? false
+        }
+        let message = moved.isEmpty ? "" : "\(isBack) of \(moved.count) primaries are back"
+        return Planner.maintenanceEnded(action, message, in: state, now: now).map { .commit($0) }
+            ?? .fail(message: "there is no cluster")
+    }
+
+    private static func progress(
+        _ action: ActionRecord, _ node: NodeRecord, left: Int, in state: ClusterState
+    ) -> Int {
+        let all = max(left, node.maintenance?.moved.count ?? 0, 1)
+        if action.kind == .removeNode { return left == 0 ? 85 : max(5, 80 - min(75, left * 5)) }
+        return (all - left) * 95 / all
+    }
+}

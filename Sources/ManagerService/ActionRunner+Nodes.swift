@@ -1,0 +1,71 @@
+import ClusterModel
+import Logging
+import ManagerCore
+import Primitives
+
+/// Migrations of shards, and the actions on nodes that are made of them.
+extension ActionRunner {
+    func stepMigration(
+        _ action: ActionRecord, _ database: DatabaseConfiguration?, _ state: ClusterState, logger: Logger
+    ) async -> Bool {
+        var answers: [NodeID: NodeProgress] = [:]
+        var found: [ShardID: ShardCopy] = [:]
+        if let database {
+            let (nodes, epoch) = MigrationMachine.question(action, of: database, in: state)
+            if case .changing(let transition) = MigrationMachine.phase(of: action, in: database),
+                transition.phase == .hold
+            {
+                (answers, found) = await askWhileHeld(transition, of: database, nodes, action)
+            } else {
+                answers = await ask(nodes, action, epoch: epoch)
+            }
+        }
+        let id = action.id
+        let step = MigrationMachine.next(
+            action, of: database, in: state, answers: answers, copies: found, now: now())
+        switch step {
+        case .wait(let progress, let message):
+            return await report(action, progress: progress, message: message, pause: .milliseconds(20))
+        case .advance:
+            return await advance(action) { Planner.advanceMigration(id, in: $0, now: $1) }
+        case .promote(let epoch):
+            let (database, copy) = (action.database, action.shard ?? ShardID(0))
+            return await advance(action) { state, time in
+                Planner.promoteHeld(of: database, to: copy, drainedAt: epoch, in: state, now: time)
+            }
+        case .rollBack(let reason):
+            logger.warning("a migration's change of primaries is rolled back", metadata: ["reason": "\(reason)"])
+            return await advance(action) { Planner.rollBackMigration(id, reason: reason, in: $0, now: $1) }
+        case .abandon(let reason):
+            logger.warning("migration is given up", metadata: ["reason": "\(reason)"])
+            return await advance(action) { Planner.abandonMigration(id, reason: reason, in: $0, now: $1) }
+        case .complete:
+            logger.info("shard has moved", metadata: ["shard": "\(action.shard ?? ShardID(0))"])
+            return await finish(action, .completed)
+        case .fail(let message): return await finish(action, .failed(message))
+        }
+    }
+
+    func stepNodeAction(_ action: ActionRecord, _ state: ClusterState, logger: Logger) async -> Bool {
+        let copies = await copies(NodeActionMachine.shardsToInspect(action, in: state))
+        let fresh = fresh()
+        switch NodeActionMachine.next(action, in: state, copies: copies, fresh: fresh, now: now()) {
+        case .wait(let progress, let message):
+            return await report(action, progress: progress, message: message, pause: .milliseconds(50))
+        case .commit:
+            return await advance(action) { state, time in
+                guard let newest = state.actions[action.id], !newest.status.isFinal,
+                    case .commit(let plan) = NodeActionMachine.next(
+                        newest, in: state, copies: copies, fresh: fresh, now: time)
+                else { return nil }
+                return plan
+            }
+        case .complete:
+            logger.info("action completed", metadata: ["kind": "\(action.kind.rawValue)"])
+            return await finish(action, .completed)
+        case .fail(let message):
+            logger.warning("action failed", metadata: ["reason": "\(message)"])
+            return await finish(action, .failed(message))
+        }
+    }
+}

@@ -1,0 +1,186 @@
+import ClusterModel
+import ManagerCore
+import Primitives
+import Testing
+
+@Suite struct RemoveNodeTests {
+    private func world(nodes: Int = 4) throws -> World {
+        var world = World(nodes: nodes)
+        try world.createActive(.named("orders", shards: 3, replicated: true, placement: .sparse))
+        try world.createActive(.named("cache", shards: 4, placement: .sparse))
+        for id in 1...min(3, nodes) {
+            world.commit(Planner.setStoreRole(.voter, of: NodeID(id), in: world.state) ?? Plan(changes: []))
+        }
+        return world
+    }
+
+    private func remove(_ node: Int, isForced: Bool = false, _ world: inout World) throws -> ActionRecord {
+        let plan = try Planner.removeNode(
+            NodeID(node), isForced: isForced, in: world.state, fresh: world.fresh(), now: world.now)
+        world.commit(plan)
+        return try #require(plan.action)
+    }
+
+    private func used(_ world: World) -> Set<NodeID> {
+        Set(world.state.databases.values.flatMap(\.involvedNodes))
+    }
+
+    @Test func everythingMovesOffAndTheRecordGoes() throws {
+        var world = try world()
+        // A vote about it, and one of its own.
+        world.commit(try #require(Planner.suspect(NodeID(2), by: NodeID(1), in: world.state)))
+        world.commit(try #require(Planner.suspect(NodeID(1), by: NodeID(2), in: world.state)))
+        let action = try remove(2, &world)
+        #expect(world.state.nodes[NodeID(2)]?.status == .decommissioning)
+        #expect(try remove(2, &world).id == action.id)
+        world.drive()
+        #expect(world.state.actions[action.id]?.status == .completed)
+        #expect(world.state.nodes[NodeID(2)] == nil && world.state.suspicions.isEmpty)
+        #expect(!used(world).contains(NodeID(2)) && world.brokenRules().isEmpty)
+    }
+
+    @Test func aRemovalStopsWhereItIs() throws {
+        var world = try world()
+        let action = try remove(2, &world)
+        for _ in 0..<12 { world.stepOnce() }
+        world.commit(try Planner.cancel(action.id, in: world.state, now: world.now))
+        world.drive()
+        let node = try #require(world.state.nodes[NodeID(2)])
+        #expect(node.status == .active && node.takesShards && !node.isLeaving)
+        #expect(world.state.actions[action.id]?.message == "cancelled" && world.brokenRules().isEmpty)
+        #expect(world.state.databases.values.allSatisfy { $0.endpoint.nodes.contains(NodeID(2)) })
+    }
+
+    @Test func tooFewNodesForReplicasIsRefused() throws {
+        var world = World(nodes: 2)
+        try world.createActive(.named("orders", shards: 1, replicated: true))
+        let refused = refusal { _ = try remove(2, &world) }
+        #expect(refused?.code == "insufficient_resources")
+        #expect(refused?.message.contains("none is left that has no copy of it") == true)
+        var alone = World(nodes: 1)
+        #expect(refusal { _ = try remove(1, &alone) }?.code == "last_node")
+    }
+
+    @Test func aDeadNodeGoesWhenItsReplicasAreMadeAnew() throws {
+        var world = World(nodes: 4)
+        try world.createActive(.named("orders", shards: 3, replicated: true, placement: .sparse))
+        world.fail(2)
+        world.drive()
+        let action = try remove(2, &world)
+        #expect(world.state.nodes[NodeID(2)]?.status == .down)
+        world.drive()
+        #expect(world.state.actions[action.id]?.status == .completed && world.state.nodes[NodeID(2)] == nil)
+        #expect(world.state.databases[DatabaseID(1)]?.shards.count == 6)
+        #expect(!used(world).contains(NodeID(2)) && world.brokenRules().isEmpty)
+    }
+
+    @Test func theOnlyCopyIsGivenUpOnlyByForce() throws {
+        var world = try world()
+        let lost = try #require(world.state.databases[DatabaseID(2)]?.primaries.first { $0.node == NodeID(4) })
+        world.fail(4)
+        world.drive()
+        let refused = refusal { _ = try remove(4, &world) }
+        #expect(refused?.code == "data_loss")
+        #expect(refused?.message.contains("shard \(lost.id) of database 2 (cache)") == true)
+        let action = try remove(4, isForced: true, &world)
+        world.drive()
+        #expect(world.state.actions[action.id]?.status == .completed && world.state.nodes[NodeID(4)] == nil)
+        #expect(world.state.databases[DatabaseID(2)]?.shards.contains { $0.id == lost.id } == false)
+        #expect(world.brokenRules().isEmpty)
+    }
+
+    @Test func aStoreWithoutMajorityIsRefused() throws {
+        var world = try world()
+        world.fail(3)
+        world.drive()
+        #expect(refusal { _ = try remove(2, &world) }?.code == "no_quorum")
+    }
+
+    @Test func aNodeThatDiesWhileItLeavesComesBackAsOneThatLeaves() throws {
+        var world = try world()
+        let action = try remove(2, &world)
+        world.stepOnce()
+        world.fail(2)
+        world.bringBack(2)
+        #expect(world.state.nodes[NodeID(2)]?.status == .decommissioning)
+        world.drive()
+        #expect(world.state.actions[action.id]?.status == .completed && world.brokenRules().isEmpty)
+    }
+
+    // MARK: - Replica HA
+
+    @Test func aReplicaLostForLongIsMadeAnewOneAtATime() throws {
+        var world = World(nodes: 4)
+        let database = try world.createActive(.named("orders", shards: 3, replicated: true, placement: .sparse))
+        func rebuild(_ world: inout World) -> Plan? {
+            Planner.rebuildLostReplica(in: world.state, fresh: world.fresh(), now: world.now)
+        }
+        #expect(rebuild(&world) == nil)
+        world.fail(2)
+        world.drive()
+        #expect(rebuild(&world) == nil, "within the grace period")
+        world.pass(seconds: 600)
+        var rebuilt = 0
+        while let plan = rebuild(&world) {
+            world.commit(plan)
+            #expect(rebuild(&world) == nil, "another one of the same database")
+            world.drive()
+            rebuilt += 1
+        }
+        let after = try #require(world.state.databases[database.id])
+        #expect(rebuilt == database.shards.filter { $0.node == NodeID(2) }.count && rebuilt > 0)
+        #expect(after.shards.count == 6 && !after.shards.map(\.node).contains(NodeID(2)))
+        #expect(world.brokenRules().isEmpty)
+    }
+
+    @Test func theGracePeriodIsAPolicy() throws {
+        var world = World(nodes: 3)
+        try world.createActive(.named("orders", shards: 1, replicated: true))
+        world.commit(
+            try Planner.changePolicy(
+                detection: .low, rebuildsReplicas: nil, replicaGraceSeconds: 5, in: world.state))
+        #expect(world.state.detection == .low)
+        world.fail(1)
+        world.drive()
+        world.pass(seconds: 5)
+        #expect(Planner.rebuildLostReplica(in: world.state, fresh: world.fresh(), now: world.now) != nil)
+        world.commit(
+            try Planner.changePolicy(detection: nil, rebuildsReplicas: false, replicaGraceSeconds: nil, in: world.state)
+        )
+        #expect(Planner.rebuildLostReplica(in: world.state, fresh: world.fresh(), now: world.now) == nil)
+        #expect(
+            refusal {
+                _ = try Planner.changePolicy(
+                    detection: nil, rebuildsReplicas: nil, replicaGraceSeconds: -1, in: world.state)
+            }?.status == 400)
+    }
+
+    // MARK: - Violations
+
+    @Test func violationsAreTold() throws {
+        var world = World(nodes: 3, racks: ["a", "b", "c"])
+        let database = try world.createActive(.named("orders", shards: 1, replicated: true))
+        for id in 1...3 {
+            world.commit(Planner.setStoreRole(.voter, of: NodeID(id), in: world.state) ?? Plan(changes: []))
+        }
+        func codes() -> [Violation.Code] { ClusterCheck.violations(in: world.state).map(\.code) }
+        #expect(codes().isEmpty)
+        let (primary, replica) = (database.shards[0].node, database.shards[1].node)
+        let rack = try #require(world.state.nodes[primary]).rackID
+        world.commit(
+            try Planner.changeNode(
+                replica, rackID: rack.uppercased(), acceptsShards: nil, maximumShards: nil, maximumEndpoints: nil,
+                in: world.state))
+        #expect(codes() == [.rackViolated])
+        world.commit(try #require(Planner.setStatus(.down, of: replica, in: world.state, now: world.now)))
+        #expect(codes() == [.nodeDown, .tooFewVoters, .rackViolated, .replicaMissing])
+        world.commit(try #require(Planner.setStatus(.down, of: primary, in: world.state, now: world.now)))
+        #expect(codes().contains(.primaryDown))
+        #expect(
+            refusal {
+                _ = try Planner.changeNode(
+                    primary, rackID: "a b", acceptsShards: nil, maximumShards: nil, maximumEndpoints: nil,
+                    in: world.state)
+            }?.status == 400)
+    }
+}
