@@ -5,7 +5,7 @@ package struct ActionObject: Codable, Sendable, Hashable {
     package var actionUID: String
     /// `SMCreateBDB`, …
     package var name: String
-    /// `bdb:<uid>`
+    /// `bdb:<uid>` or `node:<uid>`
     package var objectName: String
     /// `pending`, `active`, `completed`, `failed`.
     package var status: String
@@ -37,7 +37,7 @@ package struct ActionObject: Codable, Sendable, Hashable {
     package init(_ action: ActionRecord) {
         actionUID = action.id.description
         name = action.kind.rawValue
-        objectName = "bdb:\(action.database)"
+        objectName = action.kind.nodeActionName == nil ? "bdb:\(action.database)" : "node:\(action.node ?? NodeID(0))"
         status = action.status.rawValue
         progress = action.progress
         state = action.message

@@ -21,6 +21,7 @@ package struct NodeObject: Codable, Sendable, Hashable {
     package var storeRole: String
     /// Nil when the node doesn't answer.
     package var uptimeSeconds: Int64?
+    package var isInMaintenance: Bool
 
     private enum CodingKeys: String, CodingKey {
         case uid
@@ -38,6 +39,7 @@ package struct NodeObject: Codable, Sendable, Hashable {
         case operatingSystem = "os_version"
         case storeRole = "store_role"
         case uptimeSeconds = "uptime"
+        case isInMaintenance = "in_maintenance"
     }
 
     package init(
@@ -59,6 +61,7 @@ package struct NodeObject: Codable, Sendable, Hashable {
         operatingSystem = node.operatingSystem
         storeRole = node.storeRole.rawValue
         uptimeSeconds = report?.uptimeSeconds
+        isInMaintenance = node.maintenance != nil
     }
 
     package init(from decoder: any Decoder) throws {
@@ -79,6 +82,7 @@ package struct NodeObject: Codable, Sendable, Hashable {
         operatingSystem = try container.decodeIfPresent(String.self, forKey: .operatingSystem) ?? ""
         storeRole = try container.decodeIfPresent(String.self, forKey: .storeRole) ?? ""
         uptimeSeconds = try container.decodeIfPresent(Int64.self, forKey: .uptimeSeconds)
+        isInMaintenance = try container.decodeIfPresent(Bool.self, forKey: .isInMaintenance) ?? false
     }
 
     package func encode(to encoder: any Encoder) throws {
@@ -99,6 +103,7 @@ package struct NodeObject: Codable, Sendable, Hashable {
         try container.encode(operatingSystem, forKey: .operatingSystem)
         try container.encode(storeRole, forKey: .storeRole)
         try container.encode(uptimeSeconds ?? 0, forKey: .uptimeSeconds)
+        try container.encode(isInMaintenance, forKey: .isInMaintenance)
         try encodeConstants(to: encoder)
     }
 

@@ -1,6 +1,29 @@
 /// The bodies of the API: the keys that people use. Answers may have more.
 enum OpenAPISchemas {
-    static let all: [String: JSONValue] = [
+    static let all = bodies.merging(operations) { first, _ in first }
+
+    private static let operations: [String: JSONValue] = [
+        "FailoverRequest": object(["target_shard_uid": number, "force": flag, "immediate": flag, "dry_run": flag]),
+        "MigrateRequest": object(["target_node_uid": number, "override_rack_policy": flag, "dry_run": flag]),
+        "NodeActionRequest": object(["force": flag]),
+        "Started": object([
+            "action_uid": text, "task_id": text, "description": text, "status": choice("queued", "rehearsed"),
+        ]),
+        "NodeAction": object([
+            "name": choice("maintenance_on", "maintenance_off", "remove"), "node_uid": number, "task_id": text,
+            "status": choice("pending", "active", "completed", "failed"), "progress": number, "description": text,
+        ]),
+        "NodeActionList": object(["actions": list(["$ref": "#/components/schemas/NodeAction"])]),
+        "NodeRequest": object([
+            "rack_id": text, "accept_servers": flag, "max_redis_servers": number, "max_listeners": number,
+        ]),
+        "ClusterPolicy": object([
+            "failure_detection_sensitivity": choice("high", "low"), "slave_ha": flag, "slave_ha_grace_period": number,
+        ]),
+        "Verification": object(["violations": list(object(["code": text, "description": text]))]),
+    ]
+
+    private static let bodies: [String: JSONValue] = [
         "Error": object(["error_code": text, "description": text, "message": text, "status_code": number]),
         "Bootstrap": object([
             "bootstrap_status": object([
@@ -27,7 +50,7 @@ enum OpenAPISchemas {
             "status": choice("active", "decommissioning", "down", "provisioning"), "shard_count": number,
             "shard_list": list(number), "rack_id": text, "max_listeners": number, "max_redis_servers": number,
             "software_version": text, "os_version": text, "store_role": choice("client", "learner", "voter", "broken"),
-            "uptime": number,
+            "uptime": number, "in_maintenance": flag,
         ]),
         "NodeStatus": object([
             "hostname": text, "role": choice("master", "slave"), "node_status": text, "cores": number,

@@ -38,7 +38,8 @@ package struct Route: Sendable, Hashable {
 
 /// Every public operation: the OpenAPI document is made from it, and it says which permission each one takes.
 package enum RouteTable {
-    package static let all: [Route] = bootstrap + cluster + local + databases + actions + users + tokens
+    package static let all: [Route] =
+        bootstrap + cluster + local + databases + actions + operations + policies + users + tokens
 
     /// The operation that a request is for; `path` as it came, without a query.
     package static func match(_ method: Route.Method, _ path: String) -> Route? {
@@ -135,6 +136,50 @@ package enum RouteTable {
                 response: "ActionList"),
         ]
     }
+
+    private static let operations =
+        [
+            Route(
+                .post, "/v1/shards/{uid}/actions/failover",
+                "Make a replica the primary: planned, without loss, or with force, at once",
+                permission: "failover_shard",
+                request: "FailoverRequest", response: "Started"),
+            Route(
+                .post, "/v1/shards/{uid}/actions/migrate", "Move a shard to another node while it serves",
+                permission: "migrate_shard", request: "MigrateRequest", response: "Started"),
+            Route(
+                .get, "/v1/nodes/{uid}/actions", "Actions on a node, oldest first",
+                permission: "view_status_of_all_node_actions", response: "NodeActionList"),
+            Route(
+                .get, "/v1/nodes/{uid}/actions/{action}", "The newest action of that name on a node",
+                permission: "view_status_of_node_action", response: "NodeAction"),
+            Route(
+                .post, "/v1/nodes/{uid}/actions/{action}", "Start maintenance_on, maintenance_off or remove",
+                permission: "start_node_action", request: "NodeActionRequest", response: "Started"),
+            Route(
+                .delete, "/v1/nodes/{uid}/actions/{action}", "Cancel an action on a node; what was moved stays",
+                permission: "cancel_node_action", response: "Started"),
+            Route(
+                .get, "/v1/cluster/verify", "What is not as it should be", permission: "view_cluster_info",
+                response: "Verification"),
+        ]
+        + ["v1", "v2"].map { version in
+            Route(
+                .delete, "/\(version)/actions/{uid}", "Cancel a migration, a drain or a removal",
+                permission: "cancel_cluster_action", response: "Started")
+        }
+
+    private static let policies = [
+        Route(
+            .get, "/v1/cluster/policy", "What is set for the cluster as a whole", permission: "view_cluster_info",
+            response: "ClusterPolicy"),
+        Route(
+            .put, "/v1/cluster/policy", "Change it; what is left out stays", permission: "update_cluster",
+            request: "ClusterPolicy", response: "ClusterPolicy"),
+        Route(
+            .put, "/v1/nodes/{uid}", "Change a node: rack, limits, whether it accepts shards",
+            permission: "update_node", request: "NodeRequest", response: "Node"),
+    ]
 
     private static let users = [
         Route(.get, "/v1/users", "All users", permission: "view_all_users_info", response: "User[]"),

@@ -25,6 +25,8 @@ package struct ManagementServer: Sendable {
         BootstrapRoutes(backend: backend).add(to: router)
         ClusterRoutes(backend: backend).add(to: router)
         DatabaseRoutes(backend: backend).add(to: router)
+        OperationRoutes(backend: backend).add(to: router)
+        PolicyRoutes(backend: backend).add(to: router)
         ServingRoutes(backend: backend).add(to: router)
         UserRoutes(backend: backend).add(to: router)
         TokenRoutes(backend: backend).add(to: router)

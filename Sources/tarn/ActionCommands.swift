@@ -4,8 +4,8 @@ import ManagementClient
 
 struct ActionCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "action", abstract: "Lists and watches long operations.",
-        subcommands: [ActionListCommand.self, ActionWatchCommand.self])
+        commandName: "action", abstract: "Lists, watches and cancels long operations.",
+        subcommands: [ActionListCommand.self, ActionWatchCommand.self, ActionCancelCommand.self])
 }
 
 struct ActionListCommand: AsyncParsableCommand {

@@ -7,9 +7,10 @@ import NIOPosix
 
 struct ClusterCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "cluster", abstract: "Makes, joins, shows and recovers a cluster.",
+        commandName: "cluster", abstract: "Makes, joins, shows, sets and recovers a cluster.",
         subcommands: [
-            ClusterCreateCommand.self, ClusterJoinCommand.self, ClusterShowCommand.self, ClusterRecoverCommand.self,
+            ClusterCreateCommand.self, ClusterJoinCommand.self, ClusterShowCommand.self, ClusterPolicyCommand.self,
+            ClusterRecoverCommand.self,
         ])
 }
 

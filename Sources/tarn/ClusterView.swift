@@ -37,7 +37,7 @@ struct ClusterView {
                 "\(node.shardList.count)/\(node.maximumShards)", String(node.cores),
                 Self.share(status?.freeMemoryBytes, of: node.totalMemoryBytes),
                 Self.share(status?.freeProvisionalBytes, of: status?.totalProvisionalBytes), node.storeRole,
-                node.softwareVersion, node.status)
+                node.softwareVersion, node.isInMaintenance ? "\(node.status), in maintenance" : node.status)
         }
         return table
     }

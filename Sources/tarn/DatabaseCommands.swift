@@ -9,7 +9,7 @@ struct DatabaseCommand: AsyncParsableCommand {
         commandName: "db", abstract: "Creates, shows, changes and deletes databases.",
         subcommands: [
             DatabaseCreateCommand.self, DatabaseListCommand.self, DatabaseShowCommand.self, DatabaseUpdateCommand.self,
-            DatabaseDeleteCommand.self,
+            DatabaseSwitchoverCommand.self, DatabaseDeleteCommand.self,
         ])
 }
 

@@ -22,28 +22,10 @@ struct StatusCommand: AsyncParsableCommand {
     }
 }
 
-struct NodeCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "node", abstract: "Lists nodes.", subcommands: [NodeListCommand.self])
-}
-
-struct NodeListCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "list", abstract: "Lists the cluster's nodes.")
-
-    @OptionGroup var connection: ConnectionOptions
-    @OptionGroup var output: JSONOption
-
-    func run() async throws {
-        try await APICommand.run(connection, output) { session in
-            if session.isJSON { return try LocalCommand.printJSON(try await session.api.call("GET", "/v1/nodes")) }
-            print(try await ClusterView(session.api).nodeTable(here: session.host).text)
-        }
-    }
-}
-
 struct ShardCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "shard", abstract: "Lists shards.", subcommands: [ShardListCommand.self])
+        commandName: "shard", abstract: "Lists shards, changes their primaries, moves them.",
+        subcommands: [ShardListCommand.self, ShardSwitchoverCommand.self, ShardMigrateCommand.self])
 }
 
 struct ShardListCommand: AsyncParsableCommand {

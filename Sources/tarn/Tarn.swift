@@ -28,7 +28,7 @@ struct Tarn: AsyncParsableCommand {
                 name: "CLUSTER",
                 subcommands: [
                     ClusterCommand.self, TokenCommand.self, StatusCommand.self, NodeCommand.self, ActionCommand.self,
-                    LicenseCommand.self,
+                    VerifyCommand.self, LicenseCommand.self,
                 ]),
             CommandGroup(
                 name: "DATABASE", subcommands: [DatabaseCommand.self, ShardCommand.self, EndpointCommand.self]),

@@ -42,6 +42,7 @@ import Testing
             for route in RouteTable.all {
                 guard let permission = route.permission else { continue }
                 let path = route.path.replacing("{uid}", with: "77").replacing("{id}", with: "none")
+                    .replacing("{action}", with: "remove")
                 let answer = try await client.call(route.method.rawValue, path, "{}", authorization: credentials)
                 let isRefused = answer.status == 403
                 #expect(isRefused != AccessPolicy.allows(role: role, permission: permission), "\(route) \(answer)")
