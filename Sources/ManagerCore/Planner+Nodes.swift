@@ -41,7 +41,8 @@ extension Planner {
             if let replaced { try replacement(of: replaced, by: candidate, in: state, now: now) } else {
                 candidate.record(id: head.takeNode(), storeRole: .client, joinedAt: now)
             }
-        if asNewcomer { node.status = .provisioning }
+        // A replacement comes back as its predecessor, who was counted.
+        if asNewcomer, replaced == nil { node.status = .provisioning }
         return Plan(changes: [.head(head), .node(node), .token(token)], node: node)
     }
 

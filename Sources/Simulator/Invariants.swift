@@ -36,8 +36,8 @@ final class Invariants {
             }
             guard let other else { continue }
             simulation.violate(
-                "two primaries of database \(one.database), slots \(one.slots): the proxy of node \(other.node) writes to "
-                    + "shard \(other.shard), that of node \(one.node) to shard \(one.shard)")
+                "two primaries of database \(one.database), slots \(one.slots): the proxy of node \(other.node) writes "
+                    + "to shard \(other.shard), that of node \(one.node) to shard \(one.shard)")
         }
     }
 
@@ -121,8 +121,8 @@ final class Invariants {
         return nil
     }
 
-    /// G1: what was acknowledged is there. Promised for `replica` databases while one machine at a time fails, and for all
-    /// databases while none does.
+    /// G1: what was acknowledged is there. Promised for `replica` databases while one machine at a time fails, and for
+    /// all databases while none does.
     func checkKept() {
         let isCalm = simulation.settings.kind == .calm
         guard simulation.settings.kind != .chaos else { return }
@@ -148,8 +148,8 @@ final class Invariants {
     func describe() -> [String] {
         let state = simulation.store.newest.state
         var lines = [
-            "store: revision \(state.revision), epoch \(state.head?.epoch ?? .zero), fence \(state.head?.fence ?? .zero), "
-                + "leader \(state.leader.map { "node \($0)" } ?? "none")"
+            "store: revision \(state.revision), epoch \(state.head?.epoch ?? .zero), "
+                + "fence \(state.head?.fence ?? .zero), leader \(state.leader.map { "node \($0)" } ?? "none")"
         ]
         for database in simulation.store.newest.databases {
             lines.append(
@@ -162,8 +162,8 @@ final class Invariants {
             }
             for transition in database.transitions {
                 lines.append(
-                    "  transition \(transition.from) → \(transition.to), \(transition.isPlanned ? "planned" : "failover"), "
-                        + "\(transition.phase)")
+                    "  transition \(transition.from) → \(transition.to), "
+                        + "\(transition.isPlanned ? "planned" : "failover"), \(transition.phase)")
             }
         }
         return lines + simulation.nodes.flatMap { describe($0, state) }
@@ -187,7 +187,8 @@ final class Invariants {
         }
         for id in node.shards {
             guard let shard = simulation.shards[id] else { continue }
-            let state = shard.process.runs ? "\(shard.role)" : shard.process.isAlive ? "stopped, \(shard.role)" : "ended"
+            let state =
+                shard.process.runs ? "\(shard.role)" : shard.process.isAlive ? "stopped, \(shard.role)" : "ended"
             lines.append("  shard \(id): \(state), \(shard.log.count) writes, link \(shard.isLinkUp ? "up" : "down")")
         }
         return lines

@@ -34,7 +34,9 @@ final class SimulatedClients {
     }
 
     private func next(_ client: Int) {
-        let databases = simulation.store.newest.databases.filter { $0.status == .active || $0.status == .activeChangePending }
+        let databases = simulation.store.newest.databases.filter {
+            $0.status == .active || $0.status == .activeChangePending
+        }
         guard let database = simulation.random.pick(databases), let shard = simulation.random.pick(database.primaries),
             let node = simulation.random.pick(endpoints(of: database))
         else { return rest(client) }
@@ -51,10 +53,13 @@ final class SimulatedClients {
         simulation.after(Self.patience, for: nil) { made.end(.unknown) }
     }
 
-    /// While nothing goes wrong nobody comes before a node listens.
+    /// While nothing goes wrong nobody comes before a node serves: it has just joined, or started.
     private func endpoints(of database: DatabaseConfiguration) -> [NodeID] {
         guard simulation.settings.kind == .calm else { return database.endpoint.nodes }
-        return database.endpoint.nodes.filter { simulation.node($0).proxy.routes[database.id] != nil }
+        return database.endpoint.nodes.filter { node in
+            let proxy = simulation.node(node).proxy
+            return proxy.routes[database.id].map(proxy.mayWrite) ?? false
+        }
     }
 
     private func ended(_ write: SimulatedWrite, _ outcome: SimulatedWrite.Outcome, of client: Int, at node: NodeID) {
@@ -67,7 +72,8 @@ final class SimulatedClients {
         case .failed, .unknown:
             if outcome == .failed { counts.failed += 1 } else { counts.unknown += 1 }
             if firstError.isEmpty {
-                firstError = "write \(write.number) to database \(write.database) through node \(node) "
+                firstError =
+                    "write \(write.number) to database \(write.database) through node \(node) "
                     + (outcome == .failed ? "failed" : "has an unknown fate") + " at \(simulation.now)"
             }
         }

@@ -12,13 +12,22 @@ extension SimulatedManager {
         return shard.hasSynced || shard.role == .primary
     }
 
+    /// A copy of ours as its node sees it; offsets count from one, 0 is for one that never heard of its primary.
+    func copy(of id: ShardID) -> ShardCopy? {
+        guard let shard = simulation.shards[id], shard.process.runs, !shard.isLoading else { return nil }
+        let hasData = shard.role == .primary || shard.hasSynced
+        return ShardCopy(offset: hasData ? Int64(shard.offset) + 1 : 0, isRunning: true)
+    }
+
     /// A primary of ours has ended: its replica takes over, when it can.
     func failOver(_ shard: ShardConfiguration, of database: DatabaseConfiguration) {
         let replica = database.shards.first { $0.role == .replica && $0.slots == shard.slots }
         guard let replica, let state, state.nodes[replica.node]?.status == .active,
             failingOver.insert(shard.id).inserted
         else { return }
-        ask(replica.node) { $0.isUsable(replica.id) } _: { [unowned self] isUsable in
+        ask(replica.node) {
+            $0.isUsable(replica.id)
+        } _: { [unowned self] isUsable in
             guard let isUsable else {
                 failingOver.remove(shard.id)
                 return
@@ -55,7 +64,9 @@ extension SimulatedManager {
                     }, in: state, fresh: simulation.fresh(), now: wall)
             } _: { [unowned self] result in
                 failingOverDatabases.remove(id)
-                if result == .done { simulation.tell(process, "takes over primaries of database \(id) from a lost node") }
+                if result == .done {
+                    simulation.tell(process, "takes over primaries of database \(id) from a lost node")
+                }
             }
         }
     }
@@ -69,7 +80,9 @@ extension SimulatedManager {
         let waits = gates[database.id]?.waitsFor(database, in: state.nodes, at: boot, profile: Self.profile) ?? []
         guard !waits.isEmpty else { return true }
         for peer in state.sortedNodes where peer.status != .down {
-            ask(peer.id, within: 300) { $0.answerForGate(database.id, epoch) } _: { [unowned self] answer in
+            ask(peer.id, within: 300) {
+                $0.answerForGate(database.id, epoch)
+            } _: { [unowned self] answer in
                 guard let answer, gates[database.id]?.epoch == epoch else { return }
                 gates[database.id]?.answered(answer, by: peer.id, at: boot)
             }

@@ -6,7 +6,6 @@ import Primitives
 extension SimulatedManager {
     /// Of the two seconds that the store gives, so much is used.
     private static let termSpan: Int64 = 1750
-    private static let holdLimit: Int64 = 5000
 
     var leads: Bool { term.map { boot < $0.until } ?? false }
 
@@ -23,14 +22,12 @@ extension SimulatedManager {
         for newcomer in state.sortedNodes where newcomer.status == .provisioning { settleJoin(newcomer.id, state) }
         for database in snapshot.databases {
             if !database.isLeased { noteLeased(database, state) }
-            for transition in database.transitions where transition.phase == .hold {
-                drive(transition, of: database, state)
-            }
         }
         if boundRevision != snapshot.revision {
             boundRevision = snapshot.revision
             edit(asLeader: true) {
-                [unowned self] in Planner.rebindEndpoints(in: $0, now: wall)
+                [unowned self] in
+                Planner.rebindEndpoints(in: $0, now: wall)
             } _: { [unowned self] result in
                 if result == .failed { boundRevision = -1 }
             }
@@ -52,7 +49,6 @@ extension SimulatedManager {
             saw(snapshot)
             askedActions = []
             boundRevision = -1
-            askedHolds = []
             askedLeases = []
             heldSince = [:]
             term = (snapshot.revision, asked + Self.termSpan)
@@ -73,21 +69,27 @@ extension SimulatedManager {
     private func noteLeased(_ database: DatabaseConfiguration, _ state: ClusterState) {
         guard askedLeases.insert(database.id).inserted else { return }
         let nodes = state.sortedNodes.map(\.id)
-        collect(nodes) { $0.hasApplied(database.id, database.epoch) } _: { [unowned self] answers in
+        collect(nodes) {
+            $0.hasApplied(database.id, database.epoch)
+        } _: { [unowned self] answers in
             let end: () -> Void = { [unowned self] in
                 simulation.after(clock.span(100), for: process) { [unowned self] in askedLeases.remove(database.id) }
             }
             guard answers.values.allSatisfy({ $0 == true }) else { return end() }
             edit(asLeader: true) { [unowned self] state in
                 Planner.noteLeased(database.id, by: database.epoch, in: state, now: wall)
-            } _: { _ in end() }
+            } _: { _ in
+                end()
+            }
         }
     }
 
     private func settleJoin(_ newcomer: NodeID, _ state: ClusterState) {
         guard askedJoins.insert(newcomer).inserted else { return }
         let nodes = state.sortedNodes.filter { $0.id == newcomer || $0.status == .active }.map(\.id)
-        collect(nodes) { $0.joins.hasSettled(newcomer, at: $0.boot, profile: Self.profile) } _: {
+        collect(nodes) {
+            $0.joins.hasSettled(newcomer, at: $0.boot, profile: Self.profile)
+        } _: {
             [unowned self] answers in
             let end: () -> Void = { [unowned self] in
                 simulation.after(clock.span(200), for: process) { [unowned self] in askedJoins.remove(newcomer) }
@@ -106,8 +108,13 @@ extension SimulatedManager {
 
     private func drive(_ action: ActionRecord, _ state: ClusterState) {
         guard askedActions.insert(action.id).inserted else { return }
+        if action.kind == .switchover, let database = state.databases[action.database] {
+            return driveSwitchover(action, of: database, state)
+        }
         let nodes = action.nodesToAsk(in: state)
-        collect(nodes) { peer in peer.progress(of: action.database, action.epoch) } _: { [unowned self] answers in
+        collect(nodes) { peer in
+            peer.progress(of: action.database, action.epoch)
+        } _: { [unowned self] answers in
             let answers = answers.mapValues { $0 ?? .unreachable("no answer") }
             guard let state = self.state else { return }
             // By the wall clock a leader whose clock is an hour ahead would give up at once.
@@ -115,7 +122,7 @@ extension SimulatedManager {
             takenUpAt[action.id] = takenUp
             let now = WallTime(milliseconds: action.createdAt.milliseconds + (boot - takenUp))
             let step = ActionMachine.next(
-                action, database: state.databases[action.database], answers: answers, now: now)
+                action, database: state.databases[action.database], answers: answers, down: state.lostNodes, now: now)
             edit(asLeader: true) { [unowned self] state in
                 switch step {
                 case .wait(let progress, let message):
@@ -152,56 +159,78 @@ extension SimulatedManager {
 
     // MARK: Planned changes
 
-    private func drive(_ transition: ShardTransition, of database: DatabaseConfiguration, _ state: ClusterState) {
-        let since = heldSince[transition.to] ?? boot
-        heldSince[transition.to] = since
-        guard askedHolds.insert(transition.to).inserted else { return }
-        let end: (Bool) -> Void = { [unowned self] isOver in
-            if isOver { heldSince[transition.to] = nil }
-            simulation.after(clock.span(50), for: process) { [unowned self] in askedHolds.remove(transition.to) }
-        }
-        if boot - since > Self.holdLimit { return rollBack(transition, of: database.id, end) }
-        let nodes = database.endpoint.nodes.filter { state.nodes[$0]?.status != .down }
+    private func driveSwitchover(_ action: ActionRecord, of database: DatabaseConfiguration, _ state: ClusterState) {
+        guard let target = action.shard, let transition = database.transitions.first(where: { $0.to == target }),
+            transition.phase == .hold
+        else { return conclude(action, of: database, [:], [:]) }
+        let nodes = SwitchoverMachine.nodesToAsk(transition, of: database, in: state)
         let epoch = database.epoch
-        collect(nodes) { $0.hasApplied(database.id, epoch) } _: { [unowned self] answers in
-            guard answers.values.allSatisfy({ $0 == true }) else { return end(false) }
-            checkReplica(transition, of: database, end)
-        }
-    }
-
-    /// All hold: the primary's offset can't grow any more. Has the replica come that far?
-    private func checkReplica(
-        _ transition: ShardTransition, of database: DatabaseConfiguration, _ end: @escaping (Bool) -> Void
-    ) {
-        guard let from = database.shards.first(where: { $0.id == transition.from }),
-            let to = database.shards.first(where: { $0.id == transition.to })
-        else { return end(false) }
-        ask(from.node) { $0.simulation.shards[from.id].flatMap { $0.process.runs ? $0.offset : nil } } _: {
-            [unowned self] offset in
-            guard let offset else { return end(false) }
-            ask(to.node) { peer in
-                peer.simulation.shards[to.id].flatMap {
-                    $0.process.runs && $0.isLinkUp && $0.role == .replica(of: from.id) ? $0.offset : nil
-                }
-            } _: { [unowned self] reached in
-                guard let reached, reached >= offset else { return end(false) }
-                edit(asLeader: true) { [unowned self] state in
-                    Planner.promoteHeld(
-                        of: database.id, to: to.id, drainedAt: database.epoch, in: state, now: wall)
-                } _: { [unowned self] result in
-                    if result == .done { simulation.tell(process, "all hold, shard \(to.id) has everything: roles swapped") }
-                    end(result == .done)
+        collect(nodes) {
+            $0.progress(of: database.id, epoch)
+        } _: { [unowned self] answers in
+            // The primary after all proxies have answered, the replica after the primary.
+            copy(transition.from, of: database) { [unowned self] primary in
+                copy(transition.to, of: database) { [unowned self] replica in
+                    var copies: [ShardID: ShardCopy] = [:]
+                    copies[transition.from] = primary
+                    copies[transition.to] = replica
+                    conclude(action, of: database, answers.mapValues { $0 ?? .unreachable("no answer") }, copies)
                 }
             }
         }
     }
 
-    private func rollBack(_ transition: ShardTransition, of database: DatabaseID, _ end: @escaping (Bool) -> Void) {
-        edit(asLeader: true) { [unowned self] state in
-            Planner.rollBack(of: database, to: transition.to, in: state, now: wall)
-        } _: { [unowned self] result in
-            if result == .done { simulation.tell(process, "rolls back the change to shard \(transition.to)") }
-            end(result != .failed)
+    private func copy(_ id: ShardID, of database: DatabaseConfiguration, _ then: @escaping (ShardCopy?) -> Void) {
+        guard let shard = database.shards.first(where: { $0.id == id }) else { return then(nil) }
+        ask(shard.node, within: 500, { $0.copy(of: id) }, then)
+    }
+
+    private func conclude(
+        _ action: ActionRecord, of database: DatabaseConfiguration, _ answers: [NodeID: NodeProgress],
+        _ copies: [ShardID: ShardCopy]
+    ) {
+        let end: () -> Void = { [unowned self] in
+            simulation.after(clock.span(20), for: process) { [unowned self] in askedActions.remove(action.id) }
         }
+        guard let state, let current = state.actions[action.id], !current.status.isFinal else { return end() }
+        // Counted from when it was first seen: the clocks of two leaders may be an hour apart.
+        var now = wall
+        let newest = state.databases[database.id] ?? database
+        if let target = action.shard, let transition = newest.transitions.first(where: { $0.to == target }) {
+            let since = heldSince[target] ?? boot
+            heldSince[target] = since
+            now = WallTime(milliseconds: transition.since.milliseconds + (boot - since))
+        }
+        let isSame = newest.epoch == database.epoch
+        let step = SwitchoverMachine.next(
+            current, of: newest, in: state, answers: isSame ? answers : [:], copies: isSame ? copies : [:], now: now)
+        edit(asLeader: true) { [unowned self] state in
+            guard let newest = state.actions[action.id], let target = action.shard else { return nil }
+            switch step {
+            case .wait(let progress, let message):
+                return Planner.progress(of: action.id, percent: progress, message: message, in: state, now: wall)
+            case .promote(let epoch):
+                return Planner.promoteHeld(of: database.id, to: target, drainedAt: epoch, in: state, now: wall)
+            case .rollBack: return Planner.rollBack(of: database.id, to: target, in: state, now: wall)
+            case .complete: return Planner.finish(newest, outcome: .completed, in: state, now: wall)
+            case .fail(let message): return Planner.finish(newest, outcome: .failed(message), in: state, now: wall)
+            }
+        } _: { [unowned self] result in
+            if result == .done { tellOf(step, action) }
+            end()
+        }
+    }
+
+    private func tellOf(_ step: SwitchoverMachine.Step, _ action: ActionRecord) {
+        let target = action.shard.map(\.description) ?? "?"
+        switch step {
+        case .wait: break
+        case .promote: simulation.tell(process, "all hold, shard \(target) has everything: roles swapped")
+        case .rollBack(let reason): simulation.tell(process, "rolls back the change to shard \(target): \(reason)")
+        case .complete: simulation.tell(process, "switchover to shard \(target) is completed")
+        case .fail(let message): simulation.tell(process, "switchover to shard \(target) failed: \(message)")
+        }
+        if case .wait = step { return }
+        if let shard = action.shard { heldSince[shard] = nil }
     }
 }

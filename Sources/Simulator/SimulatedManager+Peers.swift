@@ -11,8 +11,9 @@ extension SimulatedManager {
         for watcher in snapshot.group(of: node).watchers {
             ask(watcher, within: Self.profile.suspicion) { [node] peer in
                 peer.heartbeat(of: node)
-            } _: { [unowned self] fence in
-                guard let fence else { return }
+            } _: { [unowned self] answer in
+                if answer == nil { reached.remove(watcher) } else { reached.insert(watcher) }
+                guard case .fence(let fence)? = answer else { return }
                 let counted = simulation.settings.bug == .leaseWithoutFence ? Epoch.zero : fence
                 lease.answered(by: watcher, sentAt: sentAt, fence: counted)
                 renewLease()
@@ -21,12 +22,16 @@ extension SimulatedManager {
         renewLease()
     }
 
-    /// - Returns: The fence that we know; nil: no answer.
-    private func heartbeat(of peer: NodeID) -> Epoch? {
-        guard let state, let head = state.head,
-            watch.heard(peer, lease: Self.profile.lease, at: boot, in: state)
-        else { return nil }
-        return head.fence
+    private enum Answer {
+        case fence(Epoch)
+        /// We hold it to be lost.
+        case refused
+    }
+
+    private func heartbeat(of peer: NodeID) -> Answer? {
+        guard let state, let head = state.head else { return nil }
+        guard watch.heard(peer, lease: Self.profile.lease, at: boot, in: state) else { return .refused }
+        return .fence(head.fence)
     }
 
     func renewLease() {
@@ -57,7 +62,9 @@ extension SimulatedManager {
 
     /// Comes back into the cluster when it routes by the newest configuration.
     func readmit(_ state: ClusterState) {
-        guard state.nodes[node]?.status == .down, !isReadmitting else { return }
+        guard state.nodes[node]?.status == .down, !isReadmitting, state.group(of: node).isMajority(with: reached) else {
+            return
+        }
         isReadmitting = true
         simulation.store.read(from: process) { [unowned self] newest in
             guard let newest else { return isReadmitting = false }

@@ -2,7 +2,8 @@ import ClusterModel
 import ManagerCore
 import Primitives
 
-/// The manager of one node: what it remembers while it lives, and its timers. What it decides with is the product's own.
+/// The manager of one node: what it remembers while it lives, and its timers. What it decides with is the product's
+/// own.
 final class SimulatedManager {
     static let profile = DetectionProfile.high
 
@@ -17,6 +18,8 @@ final class SimulatedManager {
     var watch: PeerWatch
     var lease = ServingLease()
     var joins = JoinWatch()
+    /// Watchers that took note of the last heartbeat, whatever they said.
+    var reached: Set<NodeID> = []
     /// The fence by which our proxy routes, as far as we know for sure.
     var appliedFence = Epoch.zero
 
@@ -48,7 +51,6 @@ final class SimulatedManager {
     var askedActions: Set<ActionID> = []
     var takenUpAt: [ActionID: BootTime] = [:]
     var heldSince: [ShardID: BootTime] = [:]
-    var askedHolds: Set<ShardID> = []
     var askedLeases: Set<DatabaseID> = []
     var askedJoins: Set<NodeID> = []
     /// Revision of the copy in which endpoints were found, or put, where they belong.
@@ -73,6 +75,7 @@ final class SimulatedManager {
         watch = PeerWatch(own: node)
         lease = ServingLease()
         joins = JoinWatch()
+        reached = []
         appliedFence = .zero
         link = nil
         toldLease = nil
@@ -94,7 +97,6 @@ final class SimulatedManager {
         askedActions = []
         takenUpAt = [:]
         heldSince = [:]
-        askedHolds = []
         askedLeases = []
         askedJoins = []
         boundRevision = -1
@@ -167,8 +169,11 @@ final class SimulatedManager {
         }
         simulation.after(clock.span(milliseconds), for: process) { once(nil) }
         guard let peer = simulation.nodes.first(where: { $0.id == other })?.manager else { return }
+        let life = process.life
         simulation.network.sendDatagram(from: node, to: peer.process) { [unowned self] in
             let answer = question(peer)
+            // Its connection died with the process that asked.
+            guard process.life == life else { return }
             simulation.network.sendDatagram(from: other, to: process) { once(answer) }
         }
     }

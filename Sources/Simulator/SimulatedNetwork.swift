@@ -2,10 +2,10 @@ import ClusterModel
 
 /// Who reaches whom, how fast, how surely; for each direction of each pair of nodes.
 ///
-/// Two kinds of traffic. A datagram stands for one short request or answer of a pooled HTTP connection: it comes, late or
-/// early, or it doesn't. A ``Pipe`` is one direction of a TCP connection: what it carries comes in order, however late,
-/// until the connection is closed. What was sent into a cut link is sent again by the kernel when the link heals: an old
-/// write may arrive long after everybody has forgotten it.
+/// Two kinds of traffic. A datagram stands for one short request or answer of a pooled HTTP connection: it comes, late
+/// or early, or it doesn't. A ``Pipe`` is one direction of a TCP connection: what it carries comes in order, however
+/// late, until the connection is closed. What was sent into a cut link is sent again by the kernel when the link heals:
+/// an old write may arrive long after everybody has forgotten it.
 final class SimulatedNetwork {
     struct Link {
         var isCut = false

@@ -83,16 +83,20 @@ final class SimulatedNode {
 
     // What the watchdog starts again; not while the machine is paused.
 
-    func startMember() { start("etcd") { [unowned self] in
-        member.start()
-        simulation.memberVersion += 1
-    } }
+    func startMember() {
+        start("etcd") { [unowned self] in
+            member.start()
+            simulation.memberVersion += 1
+        }
+    }
 
     func startProxy() { start("proxy") { [unowned self] in proxy.process.start() } }
 
-    func startManager() { start("manager") { [unowned self] in
-        if !manager.process.isAlive { manager.start() }
-    } }
+    func startManager() {
+        start("manager") { [unowned self] in
+            if !manager.process.isAlive { manager.start() }
+        }
+    }
 
     private func start(_ name: String, _ body: @escaping () -> Void) {
         guard isPowered else { return }

@@ -78,8 +78,11 @@ final class SimulatedOperators {
         let number = members + 1
         edit("node \(number) joins") { [unowned self] state in
             try Planner.admitNode(
-                candidate(number), tokenID: "open", asNewcomer: true, in: state, now: WallTime(milliseconds: 1_764_000_000_000))
-        } _: { [unowned self] in members = max(members, number) }
+                candidate(number), tokenID: "open", asNewcomer: true, in: state,
+                now: WallTime(milliseconds: 1_764_000_000_000))
+        } _: { [unowned self] in
+            members = max(members, number)
+        }
         simulation.after(simulation.random.milliseconds(1000...20_000), for: nil) { [unowned self] in join() }
     }
 
@@ -108,7 +111,8 @@ final class SimulatedOperators {
         if simulation.random.isOne(in: 2) { policy.persistence = .appendOnly(everyWrite: false) }
         let isCalm = simulation.settings.kind == .calm
         // An endpoint that moves takes its clients' connections with it.
-        policy.proxyPolicy = isCalm ? .allNodes : simulation.random.pick([.allNodes, .allNodes, .allMasterShards, .single]) ?? .allNodes
+        policy.proxyPolicy =
+            isCalm ? .allNodes : simulation.random.pick([.allNodes, .allNodes, .allMasterShards, .single]) ?? .allNodes
         policy.placement = simulation.random.isOne(in: 2) ? .dense : .sparse
         let isDurable = isReplicated && !simulation.random.isOne(in: 3)
         let chosen = policy

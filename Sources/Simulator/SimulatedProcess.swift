@@ -1,9 +1,11 @@
 import ClusterModel
 
-/// One process of a node as the kernel sees it: alive or not, running or stopped (SIGSTOP, or its whole machine paused).
+/// One process of a node as the kernel sees it: alive or not, running or stopped (SIGSTOP, or its whole machine
+/// paused).
 ///
-/// Every event for a process is meant for one of its lives: what comes for an earlier one is nobody's any more. Events for
-/// one that is stopped wait, as bytes do in socket buffers and as timers do, and are handled at once when it goes on.
+/// Every event for a process is meant for one of its lives: what comes for an earlier one is nobody's any more. Events
+/// for one that is stopped wait, as bytes do in socket buffers and as timers do, and are handled at once when it goes
+/// on.
 final class SimulatedProcess {
     let node: NodeID
     let name: String

@@ -1,7 +1,7 @@
 import ClusterModel
 
-/// One redis-server: a log of writes that is its data set and its replication stream at once, and a role. It knows nothing
-/// of the cluster and obeys whoever tells it something.
+/// One redis-server: a log of writes that is its data set and its replication stream at once, and a role. It knows
+/// nothing of the cluster and obeys whoever tells it something.
 final class SimulatedShard {
     enum Role: Equatable {
         case primary

@@ -112,7 +112,9 @@ final class SimulatedStore {
         _ answer: @escaping (Answer) -> Void
     ) {
         let giveUp = simulation.random.milliseconds(1500...3000)
-        guard isReachable(from: process.node) else { return simulation.after(giveUp, for: process) { answer(.unavailable) } }
+        guard isReachable(from: process.node) else {
+            return simulation.after(giveUp, for: process) { answer(.unavailable) }
+        }
         let isLate = simulation.faults.isUnsteady && simulation.random.isOne(in: 60)
         let span = commitSpan() + (isLate ? simulation.random.milliseconds(500...6000) : .zero)
         if isLate { simulation.after(giveUp, for: process) { answer(.unavailable) } }

@@ -69,7 +69,8 @@ package final class Simulation {
             let clock = NodeClock(drift: drift, bootOffset: Int64(random.below(UInt64(1_000_000_000))))
             nodes.append(
                 SimulatedNode(
-                    NodeID(number), rack: racks ? "r\(number % 3)" : "", isVoter: number <= (settings.nodes < 5 ? 3 : 5),
+                    NodeID(number), rack: racks ? "r\(number % 3)" : "",
+                    isVoter: number <= (settings.nodes < 5 ? 3 : 5),
                     clock: clock, self))
         }
         operators.bootstrap()

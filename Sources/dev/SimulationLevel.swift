@@ -12,7 +12,10 @@ struct SimulationLevel {
         try level.check("the simulator builds") {
             try SwiftBuild(
                 workspace: workspace, name: "release-simulate",
-                arguments: ["-c", "release", "--static-swift-stdlib", "--scratch-path", workspace.release, "--product", "simulate"]
+                arguments: [
+                    "-c", "release", "--static-swift-stdlib", "--scratch-path", workspace.release, "--product",
+                    "simulate",
+                ]
             ).run()
         }
         guard level.failed.isEmpty else { return level }

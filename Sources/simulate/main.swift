@@ -83,8 +83,9 @@ if options.tellsAll {
     exit(outcome.violation == nil ? 0 : 1)
 }
 let sum = await run.run(threads: options.threads) { outcome in
-    print("seed \(outcome.settings.seed) (\(outcome.settings.kind.rawValue), \(outcome.settings.nodes) nodes): "
-        + "\(outcome.violation ?? "")")
+    print(
+        "seed \(outcome.settings.seed) (\(outcome.settings.kind.rawValue), \(outcome.settings.nodes) nodes): "
+            + "\(outcome.violation ?? "")")
 }
 if let first = sum.violated.first {
     print("\nthe story of seed \(first.settings.seed), its end (all of it: --seed \(first.settings.seed) --story):")

@@ -19,8 +19,8 @@ struct PlantedBugTests {
     private static func known(_ bug: PlantedBug) -> UInt64 {
         switch bug {
         case .promotionWithoutFence: 23
-        case .leaseWithoutFence: 124
-        case .acknowledgementBeforeReplica: 73
+        case .leaseWithoutFence: 23
+        case .acknowledgementBeforeReplica: 76
         }
     }
 

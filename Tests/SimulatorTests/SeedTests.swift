@@ -2,8 +2,8 @@ import Simulator
 import Testing
 
 struct SeedTests {
-    /// Seeds that once showed a fault in the product's decisions. A change of the simulator changes what a seed tells, so
-    /// what they found has unit tests, too; the seeds cost little and are kept.
+    /// Seeds that once showed a fault in the product's decisions. A change of the simulator changes what a seed tells,
+    /// so what they found has unit tests, too; the seeds cost little and are kept.
     private static let found: [(seed: UInt64, what: String)] = [
         (1, "a node that came back was voted down again at once; a switchover was done while it held"),
         (17, "a replica was placed in the rack of its primary, whose node was down"),
