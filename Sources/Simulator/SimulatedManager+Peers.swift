@@ -43,6 +43,13 @@ extension SimulatedManager {
         link?.tell { $0.set(lease: end) }
     }
 
+    /// Else it would be voted lost again at once.
+    private func reachesMajority(of state: ClusterState) -> Bool {
+        state.group(of: node).circles.allSatisfy { circle in
+            circle.watchers.count(where: reached.contains) >= circle.majority - 1
+        }
+    }
+
     private func take(_ step: PeerWatch.Step) {
         switch step {
         case .suspect(let peer): simulation.tell(process, "suspects node \(peer)")
@@ -62,7 +69,7 @@ extension SimulatedManager {
 
     /// Comes back into the cluster when it routes by the newest configuration.
     func readmit(_ state: ClusterState) {
-        guard state.nodes[node]?.status == .down, !isReadmitting, state.group(of: node).isMajority(with: reached) else {
+        guard state.nodes[node]?.status == .down, !isReadmitting, reachesMajority(of: state) else {
             return
         }
         isReadmitting = true

@@ -18,8 +18,8 @@ struct PlantedBugTests {
 
     private static func known(_ bug: PlantedBug) -> UInt64 {
         switch bug {
-        case .promotionWithoutFence: 23
-        case .leaseWithoutFence: 23
+        case .promotionWithoutFence: 108
+        case .leaseWithoutFence: 117
         case .acknowledgementBeforeReplica: 76
         }
     }
