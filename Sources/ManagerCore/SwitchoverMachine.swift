@@ -22,11 +22,14 @@ package enum SwitchoverMachine {
     }
 
     /// Nodes whose proxies may still send something to the old primary, and those of both copies.
+    ///
+    /// Not only those that serve the endpoint: it may have moved away from a node that hasn't heard of it, and whose proxy
+    /// goes on with its lease.
     package static func nodesToAsk(
         _ transition: ShardTransition, of database: DatabaseConfiguration, in state: ClusterState
     ) -> [NodeID] {
         let copies = database.shards.filter { $0.id == transition.from || $0.id == transition.to }.map(\.node)
-        let proxies = database.endpoint.nodes.filter { state.nodes[$0].map { $0.status != .down } ?? false }
+        let proxies = state.nodes.values.filter { $0.status != .down && $0.status != .provisioning }.map(\.id)
         return Set(copies + proxies).sorted()
     }
 

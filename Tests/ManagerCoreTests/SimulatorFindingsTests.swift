@@ -115,4 +115,30 @@ struct SimulatorFindingsTests {
         let replica = world.state.databases[database.id]!.shards[1].node
         #expect(world.state.nodes[replica]?.rackID != world.state.nodes[primary]?.rackID)
     }
+
+    /// Its endpoint may have moved away from a node whose proxy serves it still.
+    @Test func aSwitchoverWaitsForNodesThatServeTheDatabaseNoMore() throws {
+        var world = World(nodes: 4)
+        var policy = DatabasePolicy.named("orders", replicated: true)
+        policy.proxyPolicy = .single
+        let database = try world.createActive(policy)
+        let (primary, replica) = (database.shards[0].id, database.shards[1].id)
+        world.commit(
+            try Planner.switchOver(primary, to: replica, in: world.state, fresh: world.fresh(), now: world.now))
+        let held = world.state.databases[database.id]!
+        let action = world.state.unfinishedActions(of: database.id)[0]
+        let nodes = SwitchoverMachine.nodesToAsk(held.transitions[0], of: held, in: world.state)
+        #expect(nodes == (1...4).map { NodeID($0) } && held.endpoint.nodes.count == 1)
+        let copies = [primary, replica].map { ($0, ShardCopy(offset: 9, isRunning: true)) }
+        let other = try #require(nodes.first { !held.involvedNodes.contains($0) })
+        func next(_ answer: NodeProgress) -> SwitchoverMachine.Step {
+            var answers = Dictionary(uniqueKeysWithValues: nodes.map { ($0, NodeProgress.applied(held.epoch)) })
+            answers[other] = answer
+            return SwitchoverMachine.next(
+                action, of: held, in: world.state, answers: answers,
+                copies: Dictionary(uniqueKeysWithValues: copies), now: world.now)
+        }
+        #expect(next(.applied(held.epoch)) == .promote(drainedAt: held.epoch))
+        #expect(next(.unreachable("away")) == .wait(progress: 20, message: "away"))
+    }
 }

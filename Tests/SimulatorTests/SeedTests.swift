@@ -12,6 +12,8 @@ struct SeedTests {
         (186, "the same, with the node's manager dead"),
         (219, "replicas were dropped in the middle of a switchover"),
         (327, "a lease for ever, with a node that was paused"),
+        (105_295, "a switchover didn't ask a node from which the endpoint had moved away"),
+        (106_015, "the same"),
         (378, "a leader whose clock had jumped gave up all actions"),
     ]
 
