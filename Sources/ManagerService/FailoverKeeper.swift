@@ -16,7 +16,8 @@ package struct FailoverPorts: Sendable {
     package init(
         copies: @escaping CopyProbe,
         fence: @escaping @Sendable (NodeRecord, DatabaseID, Epoch) async -> PromotionGate.Answer?,
-        openGate: @escaping @Sendable (ShardID, DatabaseID, _ fence: Epoch) async -> Void, fresh: @escaping @Sendable () -> Fresh,
+        openGate: @escaping @Sendable (ShardID, DatabaseID, _ fence: Epoch) async -> Void,
+        fresh: @escaping @Sendable () -> Fresh,
         now: @escaping @Sendable () -> WallTime, bootTime: @escaping @Sendable () -> BootTime
     ) {
         self.copies = copies
@@ -123,9 +124,10 @@ package actor FailoverKeeper {
                 Planner.failOverLost(
                     of: id,
                     to: { primary in
-                        choice.best(of: copies.filter { copy in
-                            database.replicas(of: primary, in: state).contains { $0.id == copy.key }
-                        })
+                        choice.best(
+                            of: copies.filter { copy in
+                                database.replicas(of: primary, in: state).contains { $0.id == copy.key }
+                            })
                     }, in: state, fresh: fresh, now: time)
             }
             if plan != nil { logger.notice("failing over from a lost node", metadata: ["database": "\(id)"]) }

@@ -138,7 +138,9 @@ package actor Liveness {
     private func renew(_ state: ClusterState) async {
         guard state.nodes[node]?.status != .down else { return }
         let applied = await ports.appliedFence(state)
-        guard let end = lease.end(for: state.group(of: node), applied: applied, profile: state.detection) else { return }
+        guard let end = lease.end(for: state.group(of: node), applied: applied, profile: state.detection) else {
+            return
+        }
         await ports.grant(end)
     }
 

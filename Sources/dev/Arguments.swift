@@ -6,7 +6,8 @@ struct Arguments {
 
     private static let flags: Set<String> = ["json", "yes", "quick", "help", "no-data", "list"]
     private static let valued: Set<String> = [
-        "nodes", "only", "network", "directory", "minutes", "seed", "seeds", "target", "suite", "shards", "tags", "runs",
+        "nodes", "only", "network", "directory", "minutes", "seed", "seeds", "target", "suite", "shards", "tags",
+        "runs",
         "databases", "package",
     ]
 

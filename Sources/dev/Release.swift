@@ -48,7 +48,8 @@ struct Release {
         var inputs = Fingerprint()
         inputs.add(compiler)
         inputs.add(file: workspace.root + "/Package.swift")
-        for target in Files.list(workspace.root + "/Sources") where !["dev", "bench", "Simulator", "simulate"].contains(target) {
+        for target in Files.list(workspace.root + "/Sources")
+        where !["dev", "bench", "Simulator", "simulate"].contains(target) {
             inputs.add(tree: "\(workspace.root)/Sources/\(target)")
         }
         return inputs

@@ -243,13 +243,14 @@ extension DatabaseConfiguration {
     /// A planned change from the first shard to the second one is in this phase; nil: it has ended.
     func changing(_ phase: ShardTransition.Phase?) -> DatabaseConfiguration {
         next { database in
-            database.transitions = phase.map { phase in
-                [
-                    ShardTransition(
-                        slots: .all, from: database.shards[0].id, to: database.shards[1].id, isPlanned: true,
-                        phase: phase, since: WallTime(milliseconds: 0))
-                ]
-            } ?? []
+            database.transitions =
+                phase.map { phase in
+                    [
+                        ShardTransition(
+                            slots: .all, from: database.shards[0].id, to: database.shards[1].id, isPlanned: true,
+                            phase: phase, since: WallTime(milliseconds: 0))
+                    ]
+                } ?? []
         }
     }
 

@@ -43,7 +43,9 @@ struct NewcomerTests {
         var watch = JoinWatch()
         let start = BootTime(milliseconds: 5)
         watch.saw(world.state, at: start)
-        world.commit(try Planner.admitNode(World.candidate(3), tokenID: "open", asNewcomer: true, in: world.state, now: world.now))
+        world.commit(
+            try Planner.admitNode(
+                World.candidate(3), tokenID: "open", asNewcomer: true, in: world.state, now: world.now))
         #expect(world.state.nodes[NodeID(3)]?.status == .provisioning)
         watch.saw(world.state, at: start + 100)
         watch.saw(world.state, at: start + 1000)
@@ -59,7 +61,9 @@ struct NewcomerTests {
     /// Or being readmitted would make it active before the others count it.
     @Test func aNewcomerCannotBeLost() throws {
         var world = World(nodes: 3)
-        world.commit(try Planner.admitNode(World.candidate(4), tokenID: "open", asNewcomer: true, in: world.state, now: world.now))
+        world.commit(
+            try Planner.admitNode(
+                World.candidate(4), tokenID: "open", asNewcomer: true, in: world.state, now: world.now))
         #expect(Planner.suspect(NodeID(4), by: NodeID(1), in: world.state) == nil)
         var watch = PeerWatch(own: NodeID(1))
         for beat in 0..<40 {

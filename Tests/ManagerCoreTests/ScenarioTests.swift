@@ -65,7 +65,9 @@ private struct Storyteller {
             world = World(nodes: Int(words[0])!, memory: memory, racks: options["racks"].map(Self.list) ?? [])
             seen = world.state
         case "join": world.join(World.candidate(Int(words[0])!, rack: options["rack"] ?? ""))
-        case "down": world.commit(try #require(Planner.setStatus(.down, of: NodeID(Int(words[0])!), in: world.state, now: world.now)))
+        case "down":
+            world.commit(
+                try #require(Planner.setStatus(.down, of: NodeID(Int(words[0])!), in: world.state, now: world.now)))
         case "rebind": world.commit(try #require(Planner.rebindEndpoints(in: world.state, now: world.now)))
         case "create": try world.create(Self.changed(.named(words[0]), by: options))
         case "update": try world.update(id(words[0])) { $0 = Self.changed($0, by: options) }

@@ -5,12 +5,19 @@ import Testing
 
 @Suite struct HangWatchTests {
     /// Looks once a second; each entry is (has answered, processor ticks) and whether it hangs.
-    @Test(arguments: [
-        ("silent and idle", [(true, 5), (false, 5), (false, 5), (false, 5)], [false, false, false, true]),
-        ("in a long script", [(true, 5), (false, 105), (false, 205), (false, 305)], [false, false, false, false]),
-        ("slow to answer", [(true, 5), (false, 5), (false, 5), (true, 5), (false, 5)], [false, false, false, false, false]),
-        ("back after work", [(true, 5), (false, 5), (false, 6), (false, 6), (false, 6)], [false, false, false, false, false]),
-    ] as [(String, [(Bool, UInt64)], [Bool])])
+    @Test(
+        arguments: [
+            ("silent and idle", [(true, 5), (false, 5), (false, 5), (false, 5)], [false, false, false, true]),
+            ("in a long script", [(true, 5), (false, 105), (false, 205), (false, 305)], [false, false, false, false]),
+            (
+                "slow to answer", [(true, 5), (false, 5), (false, 5), (true, 5), (false, 5)],
+                [false, false, false, false, false]
+            ),
+            (
+                "back after work", [(true, 5), (false, 5), (false, 6), (false, 6), (false, 6)],
+                [false, false, false, false, false]
+            ),
+        ] as [(String, [(Bool, UInt64)], [Bool])])
     func hangs(what: String, looks: [(Bool, UInt64)], expected: [Bool]) {
         var watch = HangWatch<Int>()
         let found = looks.enumerated().map { index, look in
