@@ -3,9 +3,9 @@
 /// | | `high` | `low` | raising it | lowering it |
 /// |---|---|---|---|---|
 /// | `heartbeat` | 250 | 1000 | fewer messages; a lost one weighs more | more messages |
-/// | `lease` (L) | 2000 | 8000 | a node that is cut off serves writes longer | a busy node or network stops writes without need |
-/// | `suspicion` (S) | 2500 | 10000 | a lost node's writes wait longer | must stay above L: the difference is the margin for clocks |
-/// | `hang` | 3000 | 10000 | a hung shard blocks its clients longer | a shard on a slow machine is killed without need |
+/// | `lease` (L) | 2000 | 8000 | a node that is cut off writes longer | a busy node stops writes without need |
+/// | `suspicion` (S) | 2500 | 10000 | a lost node's writes wait longer | stays above L: the margin for clocks |
+/// | `hang` | 3000 | 10000 | a hung shard blocks its clients longer | a slow one is killed without need |
 ///
 /// Source: architecture.md, section 3.
 package enum DetectionProfile: String, Codable, Sendable, CaseIterable {
