@@ -4,9 +4,9 @@ package import Primitives
 /// One node's part in taking others in: since when it has counted each newcomer.
 ///
 /// A newcomer is `provisioning` until every node that isn't down says that it ``hasSettled(_:at:profile:)``; then
-/// ``Planner/settleJoin(of:in:now:)`` makes it active and the circle without it is gone. A node says so when it has gone
-/// by both circles for as long as a lease lasts: no lease of its proxy is older than that. One that had a lease for ever,
-/// from a group too small to outvote it, gives it up for one of that length when it first sees the newcomer.
+/// ``Planner/settleJoin(of:in:now:)`` makes it active and the circle without it is gone. A node says so when it has
+/// gone by both circles for as long as a lease lasts: no lease of its proxy is older than that. One that had a lease
+/// for ever, from a group too small to outvote it, gives it up for one of that length when it first sees the newcomer.
 package struct JoinWatch: Sendable {
     private var since: [NodeID: BootTime] = [:]
 

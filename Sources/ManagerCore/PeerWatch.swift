@@ -55,8 +55,8 @@ package struct PeerWatch: Sendable {
         if case .withdraw = step { heard[step.node] = now }
     }
 
-    /// What to do now. Call it every ``DetectionProfile/heartbeat``: a longer gap means that this node slept itself, and
-    /// who sleeps hears nobody, so the gap doesn't count.
+    /// What to do now. Call it every ``DetectionProfile/heartbeat``: a longer gap means that this node slept itself,
+    /// and who sleeps hears nobody, so the gap doesn't count.
     package mutating func steps(at now: BootTime, in state: ClusterState, profile: DetectionProfile) -> [Step] {
         let gap = lastLook.map { now - $0 } ?? 0
         lastLook = now

@@ -20,8 +20,8 @@ extension Planner {
         return changed(&database, .failover, head: head, fresh: fresh, now: now)
     }
 
-    /// Fails over every primary of one database whose node is down, each to the replica that `choice` names. Nil when there
-    /// is none that has one; then what was lost is down until its node comes back.
+    /// Fails over every primary of one database whose node is down, each to the replica that `choice` names. Nil when
+    /// there is none that has one; then what was lost is down until its node comes back.
     /// - Parameter choice: The most advanced replica of a primary; nil: none can be had.
     package static func failOverLost(
         of id: DatabaseID, to choice: (ShardConfiguration) -> ShardID?, in state: ClusterState, fresh: Fresh,
@@ -93,7 +93,8 @@ extension Planner {
         return changed(&database, .switchover, head: head, shard: replica, parent: parent, fresh: fresh, now: now)
     }
 
-    /// All proxies hold and the replica has all that the primary was sent: swaps the roles. Nil when there is nothing held.
+    /// All proxies hold and the replica has all that the primary was sent: swaps the roles. Nil when there is nothing
+    /// held.
     /// - Parameter epoch: The one that the proxies confirmed; with any other the hold isn't the same (nil).
     package static func promoteHeld(
         of id: DatabaseID, to replica: ShardID, drainedAt epoch: Epoch, in state: ClusterState, now: WallTime
@@ -140,8 +141,8 @@ extension Planner {
     }
 
     // MARK: Parts
-    // An endpoint that moves with its primary (`single`, `all-master-shards`) does so when the transition has ended, see
-    // ``rebindEndpoints(in:now:)``: the proxy that holds requests is the one to answer them.
+    // An endpoint that moves with its primary (`single`, `all-master-shards`) does so when the transition has ended,
+    // see ``rebindEndpoints(in:now:)``: the proxy that holds requests is the one to answer them.
 
     private static func swapped(
         _ shard: ShardID, _ replica: ShardID, in state: ClusterState

@@ -3,8 +3,8 @@ package import Primitives
 
 /// Nodes are lost and come back. Any node may commit these.
 extension Planner {
-    /// Votes that a node is lost. Nil when the vote stands, or the node is down or gone; or is only being taken in, and has
-    /// nothing that could be lost.
+    /// Votes that a node is lost. Nil when the vote stands, or the node is down or gone; or is only being taken in, and
+    /// has nothing that could be lost.
     ///
     /// Votes rewrite the head, so that of a withdrawal and the plan that counts the vote only one goes through.
     package static func suspect(_ node: NodeID, by voter: NodeID, in state: ClusterState) -> Plan? {
@@ -60,6 +60,7 @@ extension Planner {
 }
 
 extension NodeRecord.Status {
-    /// A node that is being taken in serves nothing; once it were down, readmitting it would pass over its being taken in.
+    /// A node that is being taken in serves nothing; once it were down, readmitting it would pass over its being taken
+    /// in.
     var canBeLost: Bool { self != .down && self != .provisioning }
 }

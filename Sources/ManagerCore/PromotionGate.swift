@@ -3,9 +3,9 @@ package import Primitives
 
 /// Whether a replica may become the primary in place of one that was lost: no proxy can write to the old one any more.
 ///
-/// Each node that serves the endpoint has confirmed the new routes, or is settled to be down (its lease has ended), or its
-/// lease must have ended: so many of its watchers that none can be granted without them have known the new fence for longer
-/// than a lease lasts, and an answer of theirs is worth nothing to a node that is behind it.
+/// Each node that serves the endpoint has confirmed the new routes, or is settled to be down (its lease has ended), or
+/// its lease must have ended: so many of its watchers that none can be granted without them have known the new fence
+/// for longer than a lease lasts, and an answer of theirs is worth nothing to a node that is behind it.
 package struct PromotionGate: Sendable {
     /// What a node says when it is asked.
     package struct Answer: Sendable {

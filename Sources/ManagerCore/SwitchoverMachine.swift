@@ -23,8 +23,8 @@ package enum SwitchoverMachine {
 
     /// Nodes whose proxies may still send something to the old primary, and those of both copies.
     ///
-    /// Not only those that serve the endpoint: it may have moved away from a node that hasn't heard of it, and whose proxy
-    /// goes on with its lease.
+    /// Not only those that serve the endpoint: it may have moved away from a node that hasn't heard of it, and whose
+    /// proxy goes on with its lease.
     package static func nodesToAsk(
         _ transition: ShardTransition, of database: DatabaseConfiguration, in state: ClusterState
     ) -> [NodeID] {

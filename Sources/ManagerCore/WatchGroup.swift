@@ -5,9 +5,9 @@ package import ClusterModel
 /// The watchers are the nodes that follow in the order of ids, around the end, seven at most: then the cost for a node
 /// stays the same however large the cluster is. The same nodes give the same group everywhere.
 ///
-/// While a node is being taken in (it is `provisioning`) there are two circles, one without it and one with it, and what is
-/// decided must be decided in both: a node that hasn't heard of the newcomer goes by the first one, and nobody may vote it
-/// lost by a majority that it doesn't know. See ``JoinWatch``.
+/// While a node is being taken in (it is `provisioning`) there are two circles, one without it and one with it, and
+/// what is decided must be decided in both: a node that hasn't heard of the newcomer goes by the first one, and nobody
+/// may vote it lost by a majority that it doesn't know. See ``JoinWatch``.
 package struct WatchGroup: Hashable, Sendable {
     package static let maximumWatchers = 7
 

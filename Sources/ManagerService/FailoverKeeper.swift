@@ -29,7 +29,8 @@ package struct FailoverPorts: Sendable {
     }
 }
 
-/// Replaces primaries that were lost. Every node runs it, for the shards that are its own to replace; no leader is needed.
+/// Replaces primaries that were lost. Every node runs it, for the shards that are its own to replace; no leader is
+/// needed.
 package actor FailoverKeeper {
     private let node: NodeID
     private let editor: ClusterEditor

@@ -3,8 +3,8 @@ package import Logging
 package import ManagerCore
 package import Primitives
 
-/// While this node leads: has databases that got replicas confirmed. Only when every node's proxy is known to write to them
-/// under its lease may their primaries be replaced (``DatabaseConfiguration/isLeased``).
+/// While this node leads: has databases that got replicas confirmed. Only when every node's proxy is known to write to
+/// them under its lease may their primaries be replaced (``DatabaseConfiguration/isLeased``).
 package struct LeaseConfirmation: Sendable {
     private static let probeSpan = Duration.seconds(2)
     private static let pause = Duration.milliseconds(200)

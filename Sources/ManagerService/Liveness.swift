@@ -169,7 +169,8 @@ package actor Liveness {
 
     private var isReturning = false
 
-    /// Held to be lost, and here: asks for heartbeats to be answered again when the proxy routes as the newest state says.
+    /// Held to be lost, and here: asks for heartbeats to be answered again when the proxy routes as the newest state
+    /// says.
     private func returnToCluster(_ state: ClusterState) async {
         guard !isReturning, await ports.isUpToDate(state), !isReturning else { return }
         isReturning = true

@@ -1,8 +1,8 @@
 import Primitives
 
 /// Tells a process that hangs from one that is busy: it has not answered for the limit, and its main thread has used no
-/// processor time either. A long script or a fork uses some; a deadlock, a stopped process and one that waits for a disk
-/// that doesn't answer use none.
+/// processor time either. A long script or a fork uses some; a deadlock, a stopped process and one that waits for a
+/// disk that doesn't answer use none.
 struct HangWatch<Key: Hashable & Sendable>: Sendable {
     private struct Life {
         var pid: Int32

@@ -5,8 +5,8 @@ import Logging
 package import Primitives
 import ShardControl
 
-/// Asks every shard and the proxy of this node for a sign of life once a second, and kills what hangs: then it is dead, which
-/// the watchdog reports, and what follows a death follows.
+/// Asks every shard and the proxy of this node for a sign of life once a second, and kills what hangs: then it is dead,
+/// which the watchdog reports, and what follows a death follows.
 extension NodeAgent {
     private static let interval: Int64 = 1000
     private static let answerSpan = Duration.milliseconds(700)
@@ -50,8 +50,8 @@ extension NodeAgent {
         var process: String
         var pid: Int32
         var password: String
-        /// Somebody can take its place, so there is nothing to wait for. What nobody can replace gets five times as long:
-        /// it may wait for a disk.
+        /// Somebody can take its place, so there is nothing to wait for. What nobody can replace gets five times as
+        /// long: it may wait for a disk.
         var isReplaceable: Bool
     }
 

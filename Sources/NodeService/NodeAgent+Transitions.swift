@@ -9,7 +9,8 @@ package struct ShardPromotion: Hashable, Sendable {
 
 /// The agent's part in a change of primaries.
 extension NodeAgent {
-    /// Whether the proxy of this node routes by an epoch of the database, or by a newer one, or doesn't serve it at all.
+    /// Whether the proxy of this node routes by an epoch of the database, or by a newer one, or doesn't serve it at
+    /// all.
     package func routesAreApplied(_ database: DatabaseID, _ epoch: Epoch) -> Bool {
         guard knows(database, epoch) else { return false }
         let observed = proxy.observation(of: database)
@@ -31,7 +32,8 @@ extension NodeAgent {
         proxy.isOpen && databases.values.allSatisfy { routesAreApplied($0.id, $0.epoch) }
     }
 
-    /// ``PromotionGate`` has opened for the failover of this epoch: no proxy can write to the primary before this shard.
+    /// ``PromotionGate`` has opened for the failover of this epoch: no proxy can write to the primary before this
+    /// shard.
     package func openGate(_ shard: ShardID, of database: DatabaseID, fence: Epoch) {
         guard openGates.updateValue(fence, forKey: shard) != fence else { return }
         poke(database)

@@ -1,5 +1,6 @@
 /// A moment of the clock that runs since the machine was started, suspended spans included (`CLOCK_BOOTTIME`), in
-/// milliseconds. It never jumps, so limits that keep two nodes apart are counted by it; two machines' can't be compared.
+/// milliseconds. It never jumps, so limits that keep two nodes apart are counted by it; two machines' can't be
+/// compared.
 package struct BootTime: Hashable, Comparable, Sendable {
     package var milliseconds: Int64
 

@@ -2,8 +2,8 @@ import Synchronization
 
 /// How long this node may write to primaries that another copy may replace (``DatabaseRoutes/needsLease``).
 ///
-/// Set by the control thread, read by the loops: one word, so no lock, and whoever sees a new end sees whether there was
-/// a gap before it. Who reads an older value stops writing sooner than it must, and is woken when that matters.
+/// Set by the control thread, read by the loops: one word, so no lock, and whoever sees a new end sees whether there
+/// was a gap before it. Who reads an older value stops writing sooner than it must, and is woken when that matters.
 package final class ServingLease: Sendable {
     private static let gapBits: Int64 = 16
     private static let gapMask: Int64 = (1 << gapBits) - 1

@@ -4,8 +4,8 @@ import Reactor
 /// Fenced shards: a failover has taken them out of the routes, and nothing that they still say is believed.
 ///
 /// Their connections are closed at once. What was sent and not answered ends as after a loss: writes with an error,
-/// since they may have been executed; reads go to the successor, and so does what was not sent. What was answered and is
-/// withheld ends like the writes: the successor was a replica, but which of them it has nobody says.
+/// since they may have been executed; reads go to the successor, and so does what was not sent. What was answered and
+/// is withheld ends like the writes: the successor was a replica, but which of them it has nobody says.
 extension Worker {
     /// - Precondition: It is not in the routes.
     mutating func fence(_ shard: ShardPointer) {

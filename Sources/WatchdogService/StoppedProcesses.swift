@@ -1,7 +1,9 @@
-/// Finds processes that were stopped (SIGSTOP, a forgotten debugger's) and not continued. To everybody who waits for one it
-/// is dead without having ended, so it is made to end: then its restart policy applies. A process under a tracer is let be.
+/// Finds processes that were stopped (SIGSTOP, a forgotten debugger's) and not continued. To everybody who waits for
+/// one it is dead without having ended, so it is made to end: then its restart policy applies. A process under a tracer
+/// is let be.
 package struct StoppedProcesses: Sendable {
-    /// Longer than anybody stops a process on purpose for; shorter than a lost node takes to be noticed would be no use.
+    /// Longer than anybody stops a process on purpose for; shorter than a lost node takes to be noticed would be no
+    /// use.
     package static let limitMilliseconds: Int64 = 3000
     package static let intervalMilliseconds: Int64 = 1000
 
