@@ -4,7 +4,7 @@ package import Primitives
 /// Failover: a primary was lost, or can't be reached, and its replica takes its place. Any node may commit these.
 extension Planner {
     /// Swaps the roles of a primary and its replica under a new epoch and fences the old primary. The replica is
-    /// promoted by its node when ``PromotionGate`` opens; until ``endTransition(of:in:fresh:now:)`` requests are held.
+    /// promoted by its node when ``PromotionGate`` opens; until ``endTransition(of:to:in:now:)`` requests are held.
     ///
     /// Runs beside an unfinished create or update of the database (a dead primary can't wait for it), whose action
     /// goes on towards the newer epoch. A report of an earlier life is refused: the shard is no longer primary.
@@ -68,8 +68,8 @@ extension Planner {
 
     // MARK: Planned
 
-    /// Begins a planned change of a primary: proxies hold its requests. ``promoteHeld(of:to:in:now:)`` goes on when all
-    /// have and the replica has everything; ``rollBack(of:to:in:now:)`` when that takes too long.
+    /// Begins a planned change of a primary: proxies hold its requests. ``promoteHeld(of:to:drainedAt:in:now:)`` goes
+    /// on when all have and the replica has everything; ``rollBack(of:to:in:now:)`` when that takes too long.
     /// - Throws: As ``failOver(_:to:in:fresh:now:)``, and `replica_down` (409), `db_busy` while it changes already.
     package static func switchOver(
         _ shard: ShardID, to replica: ShardID, parent: ActionID? = nil, in state: ClusterState, fresh: Fresh,

@@ -161,7 +161,7 @@ package actor FailoverKeeper {
                 }
                 return
             }
-            // Those that have confirmed need not be asked, unless what they know of the fence matters.
+            // Also those that have confirmed: what they know of the fence may open the gate for who can't be reached.
             await ask(Array(state.nodes.values), id, fence, &gate)
             try? await Task.sleep(for: .milliseconds(2))
         }

@@ -1,11 +1,12 @@
 package import ClusterModel
 package import Logging
+package import ManagementAPI
 package import ManagerCore
 package import Primitives
 
 /// What the liveness of a node needs of the world around it.
 package struct LivenessPorts: Sendable {
-    package var beat: @Sendable (NodeRecord, HeartbeatMessage) async -> HeartbeatOutcome
+    package var beat: @Sendable (NodeRecord, HeartbeatObject) async -> HeartbeatOutcome
     /// The fence (``ClusterHead/fence``) that this node's proxy routes by, in the view of a state.
     package var appliedFence: @Sendable (ClusterState) async -> Epoch
     /// Its proxy routes every database as the state says.
@@ -15,7 +16,7 @@ package struct LivenessPorts: Sendable {
     package var bootTime: @Sendable () -> BootTime
 
     package init(
-        beat: @escaping @Sendable (NodeRecord, HeartbeatMessage) async -> HeartbeatOutcome,
+        beat: @escaping @Sendable (NodeRecord, HeartbeatObject) async -> HeartbeatOutcome,
         appliedFence: @escaping @Sendable (ClusterState) async -> Epoch,
         isUpToDate: @escaping @Sendable (ClusterState) async -> Bool,
         grant: @escaping @Sendable (BootTime) async -> Void, bootTime: @escaping @Sendable () -> BootTime
@@ -28,28 +29,10 @@ package struct LivenessPorts: Sendable {
     }
 }
 
-package struct HeartbeatMessage: Hashable, Codable, Sendable {
-    package var node: NodeID
-    /// How long a lease the sender takes from the answer, in milliseconds.
-    package var lease: Int64
-
-    package init(node: NodeID, lease: Int64) {
-        self.node = node
-        self.lease = lease
-    }
-}
-
-package struct HeartbeatAnswer: Hashable, Codable, Sendable {
-    package var fence: Epoch
-
-    package init(fence: Epoch) {
-        self.fence = fence
-    }
-}
-
 /// What became of a heartbeat.
 package enum HeartbeatOutcome: Sendable {
-    case answered(HeartbeatAnswer)
+    /// The watcher knows this fence (``ClusterHead/fence``).
+    case answered(fence: Epoch)
     /// The watcher is reached and holds this node to be lost.
     case refused
     case silent
@@ -105,11 +88,12 @@ package actor Liveness {
         }
     }
 
-    /// - Returns: Nil: no answer is given, since this node holds (or may hold) the sender to be lost.
-    package func answer(_ message: HeartbeatMessage) async -> HeartbeatAnswer? {
+    /// - Returns: The fence that this node knows. Nil: no answer is given, since this node holds (or may hold) the
+    /// sender to be lost.
+    package func answer(_ message: HeartbeatObject) async -> Epoch? {
         guard let state = await follower.current, let head = state.head else { return nil }
         guard watch.heard(message.node, lease: message.lease, at: ports.bootTime(), in: state) else { return nil }
-        return HeartbeatAnswer(fence: head.fence)
+        return head.fence
     }
 
     /// One that takes longer than a lease lasts is worth nothing any more.
@@ -127,11 +111,11 @@ package actor Liveness {
     private func beat(_ watcher: NodeRecord, _ profile: DetectionProfile) async {
         guard beating.insert(watcher.id).inserted else { return }
         let sentAt = ports.bootTime()
-        let outcome = await ports.beat(watcher, HeartbeatMessage(node: node, lease: profile.lease))
+        let outcome = await ports.beat(watcher, HeartbeatObject(node: node, lease: profile.lease))
         beating.remove(watcher.id)
         if case .silent = outcome { reached.remove(watcher.id) } else { reached.insert(watcher.id) }
-        guard case .answered(let answer) = outcome else { return }
-        lease.answered(by: watcher.id, sentAt: sentAt, fence: answer.fence)
+        guard case .answered(let fence) = outcome else { return }
+        lease.answered(by: watcher.id, sentAt: sentAt, fence: fence)
         if let state = await follower.current { await renew(state) }
     }
 

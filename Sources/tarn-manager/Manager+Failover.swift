@@ -18,11 +18,10 @@ extension Manager {
             node: member.node, editor: member.editor, follower: member.follower,
             ports: LivenessPorts(
                 beat: { watcher, message in
-                    let object = HeartbeatObject(node: message.node, lease: message.lease)
                     do {
                         let answer: FenceObject = try await peers.post(
-                            object, to: InternalPath.heartbeat, of: watcher, deadline: .milliseconds(message.lease))
-                        return .answered(HeartbeatAnswer(fence: answer.fence))
+                            message, to: InternalPath.heartbeat, of: watcher, deadline: .milliseconds(message.lease))
+                        return .answered(fence: answer.fence)
                     } catch is PeerError {
                         return .refused
                     } catch {
@@ -83,8 +82,7 @@ extension Manager {
     // MARK: What peers ask
 
     func heartbeat(_ message: HeartbeatObject) async -> FenceObject? {
-        let answer = await membership?.liveness.answer(HeartbeatMessage(node: message.node, lease: message.lease))
-        return answer.map { FenceObject(hasApplied: true, fence: $0.fence) }
+        await membership?.liveness.answer(message).map { FenceObject(hasApplied: true, fence: $0) }
     }
 
     func fence(of database: DatabaseID, epoch: Epoch) async -> FenceObject {

@@ -67,9 +67,8 @@ struct NodeDrainCommand: AsyncParsableCommand {
         commandName: "drain", abstract: "Takes a node out of service for maintenance.",
         discussion: """
             Its primaries hand over to their replicas; those without one move to other nodes. Then it gets no new \
-            shards, and \
-            may be stopped. Refused where the cluster couldn't do without it. Drained again, it takes off what has \
-            come since.
+            shards, and may be stopped. Refused where the cluster couldn't do without it. Drained again, it takes off \
+            what has come since.
             """)
 
     @Argument(help: "Uid of the node.")
@@ -113,8 +112,7 @@ struct NodeRemoveCommand: AsyncParsableCommand {
         commandName: "remove", abstract: "Moves everything off a node and removes it from the cluster.",
         discussion: """
             Asks first when a person is there to answer. A node that is down is removed after its replicas were made \
-            anew \
-            elsewhere. Until the end it can be cancelled: tarn action cancel ID.
+            anew elsewhere. Until the end it can be cancelled: tarn action cancel ID.
             """)
 
     @Argument(help: "Uid of the node.")

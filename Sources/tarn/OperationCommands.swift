@@ -8,8 +8,7 @@ struct ShardSwitchoverCommand: AsyncParsableCommand {
         commandName: "switchover", abstract: "Makes a replica of a shard the primary.",
         discussion: """
             Clients wait for a moment and nothing is lost. With --force the most advanced replica takes over at once: \
-            for a \
-            primary that can't be reached, at the price of what it hasn't handed on yet.
+            for a primary that can't be reached, at the price of what it hasn't handed on yet.
             """)
 
     @Argument(help: "Id of the primary, see `tarn shard list`.")
