@@ -73,14 +73,17 @@ package final class InMemoryStore: ClusterStore {
     }
 
     private func expire(_ guarded: inout Guarded) {
-        for change in guarded.state.revokeExpired(now: now()) { publish(change, guarded) }
+        for change in guarded.state.revokeExpired(now: now()) { publish(change, &guarded) }
     }
 
-    /// Under the lock, so that watchers see changes in the order of their revisions.
-    private func publish(_ change: StoreChange?, _ guarded: Guarded) {
+    /// Under the lock, so that watchers see changes in the order of their revisions. Those that no longer listen are
+    /// found here, not by `onTermination`: that is called under a lock of the task that is being cancelled, which a
+    /// `yield` to this task takes too, so taking ours there could deadlock.
+    private func publish(_ change: StoreChange?, _ guarded: inout Guarded) {
         guard let change else { return }
-        for watcher in guarded.watchers.values {
-            if let part = change.restricted(to: watcher.prefix) { watcher.continuation.yield(part) }
+        for (number, watcher) in guarded.watchers {
+            guard let part = change.restricted(to: watcher.prefix) else { continue }
+            if case .terminated = watcher.continuation.yield(part) { guarded.watchers[number] = nil }
         }
     }
 }
@@ -95,7 +98,7 @@ extension InMemoryStore {
     ) async throws(StoreError) -> StoreTransactionResult {
         try step { guarded throws(StoreError) in
             guard conditions.allSatisfy(guarded.state.holds) else { return .conflict }
-            publish(try guarded.state.apply(writes), guarded)
+            publish(try guarded.state.apply(writes), &guarded)
             return .committed(revision: guarded.state.revision)
         }
     }
@@ -111,19 +114,12 @@ extension InMemoryStore {
                     if let part = change.restricted(to: prefix) { continuation.yield(part) }
                 }
                 guarded.lastWatcher += 1
-                let number = guarded.lastWatcher
-                guarded.watchers[number] = Watcher(prefix: prefix, continuation: continuation)
-                continuation.onTermination = { [weak self] _ in self?.forgetWatcher(number) }
+                guarded.watchers[guarded.lastWatcher] = Watcher(prefix: prefix, continuation: continuation)
             }
         } catch {
             continuation.finish(throwing: error)
         }
         return stream
-    }
-
-    private func forgetWatcher(_ number: Int) {
-        // Released outside the lock: the end of a continuation calls back.
-        _ = guarded.withLock { $0.watchers.removeValue(forKey: number) }
     }
 
     package func grantLease(seconds: Int) async throws(StoreError) -> StoreLease {
@@ -149,7 +145,7 @@ extension InMemoryStore {
     }
 
     package func revoke(_ lease: StoreLease) async throws(StoreError) {
-        try step { publish($0.state.revoke(lease), $0) }
+        try step { publish($0.state.revoke(lease), &$0) }
     }
 }
 

@@ -45,4 +45,20 @@ struct InMemoryStoreTests {
         try await store.remove(member: learner.id)
         #expect(try await store.members().count == 1)
     }
+
+    /// A commit wakes a watcher while its task is being cancelled; this once locked both up for ever.
+    @Test(.timeLimit(.minutes(1))) func watchersAreCancelledWhileOthersCommit() async throws {
+        let store = InMemoryStore()
+        let writer = Task {
+            while !Task.isCancelled { _ = try await store.commit([.put(key: "k", value: [])], if: []) }
+        }
+        for _ in 0..<2000 {
+            let watcher = Task { for try await _ in store.watch(prefix: "k", from: 1_000_000) {} }
+            await Task.yield()
+            watcher.cancel()
+            _ = await watcher.result
+        }
+        writer.cancel()
+        try await writer.value
+    }
 }
