@@ -45,7 +45,7 @@ import Testing
             report.lost = lost
             return FaultOutcome(
                 fault: "primary-kill", kind: DatabaseKind.all[kind], gap: gap * 1_000_000, hitGap: nil,
-                errors: ["ERR a|b": 2], report: report, wholeAfter: whole)
+                stall: gap * 2_000_000, errors: ["ERR a|b": 2], report: report, wholeAfter: whole)
         }
         let table = FaultTable([
             outcome(0, gap: 10), outcome(2, gap: 5), outcome(0, gap: 30, lost: [1, 2], whole: nil),
@@ -54,7 +54,7 @@ import Testing
         #expect(lines.count == 4)
         #expect(
             lines[2]
-                == "| primary-kill | simple | 2 | 10 / 30 / 30 | - | 2.0 / 2.0, never in 1 | 200 | 2 in 1 runs | 0 | 0 "
+                == "| primary-kill | simple | 2 | 10 / 30 / 30 | 20 / 60 | - | 2.0 / 2.0, never in 1 | 200 | 2 in 1 runs | 0 | 0 "
                 + "| 0 | 0 | 4 ERR a/b |")
         #expect(lines[3].contains("| ha | 1 | 5 / 5 / 5 |"))
     }

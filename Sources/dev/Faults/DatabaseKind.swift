@@ -7,6 +7,8 @@ struct DatabaseKind: Sendable {
     let isReplicated: Bool
     /// Whether no acknowledged write may be lost (G1).
     var isDurable = false
+    /// Whether it is there only when it is asked for by name.
+    var isSpecial = false
     /// An option of `tarn db create` without which this release has no such kind.
     var needs: String?
 
@@ -25,7 +27,13 @@ struct DatabaseKind: Sendable {
             name: "ha-clustered-replica",
             options: ["--shards", "3", "--replication", "--durability", "replica"], primaries: 3,
             isReplicated: true, isDurable: true, needs: "--durability"),
+        DatabaseKind(
+            name: "ha-six", options: ["--shards", "6", "--replication"], primaries: 6, isReplicated: true,
+            isSpecial: true),
     ]
+
+    /// What faults are tried on unless something else is asked for.
+    static let usual = all.filter { !$0.isSpecial }
 }
 
 /// One of them in the cluster.

@@ -8,6 +8,8 @@ struct FaultOutcome {
     var gap: Int64?
     /// The same of clients whose own node was hit.
     var hitGap: Int64?
+    /// The longest that one acknowledged command took, of clients whose own node was not hit.
+    var stall: Int64?
     var errors: [String: Int] = [:]
     var report: HistoryReport
     /// From the fault until the cluster was whole; nil: it was not, in time.
@@ -96,12 +98,15 @@ struct FaultRun {
     private func outcome(
         of load: Load, _ history: History, _ injury: Injury, _ span: ClosedRange<Int64>, wholeAfter: Duration?
     ) -> FaultOutcome {
-        let gaps = Gaps.longest(in: load.notes().operations, from: span.lowerBound, to: span.upperBound)
+        let operations = load.notes().operations
+        let gaps = Gaps.longest(in: operations, from: span.lowerBound, to: span.upperBound)
         let isHit = { (client: Int) in injury.nodes.contains(load.homes[client] + 1) }
         return FaultOutcome(
             fault: fault.name, kind: load.database.kind,
             gap: gaps.filter { !isHit($0.key.client) }.map(\.value).max(),
             hitGap: gaps.filter { isHit($0.key.client) }.map(\.value).max(),
+            stall: operations.filter { $0.isSuccess && $0.end > span.lowerBound && !isHit($0.client) }
+                .map { $0.end - $0.start }.max(),
             errors: load.notes().errors, report: history.report(forksOnce: fault.forksOnce), wholeAfter: wholeAfter)
     }
 }

@@ -22,7 +22,8 @@ struct FaultTable {
 
     var markdown: String {
         let head = [
-            "fault", "database", "runs", "gap p50 / p99 / max, ms", "hit node's clients p50 / max, ms",
+            "fault", "database", "runs", "gap p50 / p99 / max, ms", "longest command p50 / max, ms",
+            "hit node's clients p50 / max, ms",
             "whole after p50 / max, s", "acknowledged", "lost", "duplicates", "undead", "stale", "two primaries",
             "errors",
         ]
@@ -38,6 +39,7 @@ struct FaultTable {
         return [
             key.fault, key.kind, String(outcomes.count),
             Self.milliseconds(outcomes.compactMap(\.gap), [0.5, 0.99, 1]),
+            Self.milliseconds(outcomes.compactMap(\.stall), [0.5, 1]),
             Self.milliseconds(outcomes.compactMap(\.hitGap), [0.5, 1]), wholeAfter(outcomes),
             sum(\.acknowledgedWrites), lost == 0 ? "0" : "\(lost) in \(lostIn) runs", sum { $0.duplicated.count },
             sum { $0.undead.count + $0.strange.count + $0.misplaced.count }, sum { $0.stale.count },

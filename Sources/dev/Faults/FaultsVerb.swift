@@ -21,7 +21,7 @@ struct FaultsVerb {
         packageFile = arguments.value("package")
         isListing = arguments.has("list")
         let names = arguments.value("databases")?.split(separator: ",").map(String.init)
-        kinds = DatabaseKind.all.filter { names?.contains($0.name) ?? true }
+        kinds = names.map { names in DatabaseKind.all.filter { names.contains($0.name) } } ?? DatabaseKind.usual
         let unknown = (names ?? []).filter { name in !DatabaseKind.all.contains { $0.name == name } }
         guard unknown.isEmpty else {
             throw Failure(
