@@ -79,9 +79,26 @@ extension NodePlanner {
             }
             let change = RoleChange(
                 transition: database.transition(of: shard.slots), isGateOpen: observed.isGateOpen(shard.id))
+            var settings = settings
+            if awaitsReplica(shard, settings, information, observation?.configuration, change) {
+                settings.refusesWritesAlone = false
+                plan.missing.append("no replica has attached to shard \(shard.id) yet")
+            }
             let steps = steps(shard, settings, information, observation?.configuration, change, &plan.missing)
             if !steps.isEmpty { plan.shards[shard.id] = steps }
         }
+    }
+
+    /// Whether a shard that is to refuse writes when it is alone must not do so yet: by a planned change it becomes the
+    /// primary of replicas that are on their way. Until they are there, proxies acknowledge no write, but let it wait.
+    private func awaitsReplica(
+        _ shard: ShardConfiguration, _ settings: ShardSettings, _ information: ShardInformation,
+        _ configuration: String?, _ change: RoleChange
+    ) -> Bool {
+        guard settings.refusesWritesAlone, shard.role == .primary, information.onlineReplicas.isEmpty else {
+            return false
+        }
+        return change.transition?.isPlanned ?? configuration.map(ShardConfigurationFile.takesWritesAlone) ?? false
     }
 
     private func start(

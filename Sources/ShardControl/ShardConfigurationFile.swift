@@ -122,6 +122,11 @@ extension ShardConfigurationFile {
         return nil
     }
 
+    /// Whether a primary with this file takes writes though no replica follows it.
+    package static func takesWritesAlone(_ text: String) -> Bool {
+        text.split(separator: "\n").contains("min-replicas-to-write 0")
+    }
+
     /// Whether the process that was started with this file began as a replica.
     package static func isReplica(_ text: String) -> Bool {
         text.split(separator: "\n").contains { $0.hasPrefix("replicaof ") }

@@ -64,6 +64,42 @@ import Testing
         }
     }
 
+    /// Its replica is the old primary, which follows when the change is over. Who lost the primary refuses at once.
+    @Test(arguments: [true, false]) func whoBecomesThePrimaryAsPlannedRefusesNothingUntilItsReplicaIsThere(
+        isPlanned: Bool
+    ) throws {
+        var database = database(replicated: true, swapped: true, status: .active, endpoint: [1])
+        database.policy.durability = .replica
+        let refusing = file(2, database, on: 2)
+        database.transitions = [
+            ShardTransition(
+                slots: .all, from: ShardID(1), to: ShardID(2), isPlanned: isPlanned, phase: .promote,
+                since: WallTime(milliseconds: 0))
+        ]
+        func plan(_ text: String, _ information: ShardInformation) -> NodePlan {
+            planner(2).plan(
+                database, epoch: Epoch(5), observed([2: shard(.running, file: text, information)], openGates: [2]))
+        }
+        let promotion = plan(refusing, try asReplica(link: "up"))
+        var taking = settings(2, database, on: 2)
+        taking.refusesWritesAlone = false
+        let change = ShardChanges(parameters: [ShardParameter("min-replicas-to-write", "0")])
+        #expect(
+            promotion.shards[ShardID(2)]
+                == (isPlanned ? [.promote, .change(change), .writeConfiguration(taking)] : [.promote]))
+        guard isPlanned else { return }
+
+        database.transitions = []
+        let alone = plan(ShardConfigurationFile.text(taking), try asPrimary())
+        #expect(alone.shards.isEmpty && !alone.missing.isEmpty)
+        let replica = "connected_slaves:1\nslave0:ip=10.0.0.1,port=20001,state=online,offset=1,lag=0"
+        let followed = plan(ShardConfigurationFile.text(taking), try asPrimary(replica))
+        let back = ShardChanges(parameters: [ShardParameter("min-replicas-to-write", "1")])
+        #expect(followed.shards[ShardID(2)] == [.change(back), .writeConfiguration(settings(2, database, on: 2))])
+        // Later it is the replica that is gone, and nothing is to wait in vain.
+        #expect(plan(refusing, try asPrimary()).shards.isEmpty)
+    }
+
     private func shard(
         _ process: ShardObservation.Process, file: String?, _ information: ShardInformation? = nil
     ) -> ShardObservation {
