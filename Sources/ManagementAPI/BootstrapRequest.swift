@@ -56,6 +56,10 @@ package struct BootstrapRequest: Codable, Sendable, Hashable {
         package init(identity: Identity?) {
             self.identity = identity
         }
+
+        package init(rack: String) {
+            identity = Identity(rackID: rack)
+        }
     }
 
     /// For `recover_cluster`.
@@ -88,17 +92,17 @@ package struct BootstrapRequest: Codable, Sendable, Hashable {
         return request
     }
 
-    package static func create(name: String, email: String, password: String) -> BootstrapRequest {
+    package static func create(name: String, email: String, password: String, rack: String? = nil) -> BootstrapRequest {
         BootstrapRequest(
             action: "create_cluster", cluster: Cluster(name: name),
-            credentials: Credentials(username: email, password: password))
+            credentials: Credentials(username: email, password: password), node: rack.map(Node.init(rack:)))
     }
 
     package static func join(
-        addresses: [String], token: String, replacing node: Int? = nil
+        addresses: [String], token: String, replacing node: Int? = nil, rack: String? = nil
     ) -> BootstrapRequest {
         BootstrapRequest(
             action: "join_cluster", cluster: Cluster(nodes: addresses, replacedNode: node),
-            credentials: Credentials(token: token))
+            credentials: Credentials(token: token), node: rack.map(Node.init(rack:)))
     }
 }

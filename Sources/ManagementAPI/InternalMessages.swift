@@ -25,11 +25,14 @@ package struct NodeCandidateObject: Codable, Sendable, Hashable {
     package var operatingSystem: String
     /// SHA-256 of its public key in hexadecimal.
     package var publicKeyDigest: String
+    /// The rack it stands in; nil: none was named.
+    package var rackID: String?
 
     package init(
         address: String, hostname: String, architecture: String, cores: Int, totalMemory: ByteCount,
-        softwareVersion: String, operatingSystem: String, publicKeyDigest: String
+        softwareVersion: String, operatingSystem: String, publicKeyDigest: String, rackID: String? = nil
     ) {
+        self.rackID = rackID
         self.address = address
         self.hostname = hostname
         self.architecture = architecture

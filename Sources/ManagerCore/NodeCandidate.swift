@@ -34,6 +34,15 @@ package struct NodeCandidate: Sendable, Equatable {
         self.clock = clock
     }
 
+    /// - Throws: `bad_request` (400) for what can't be a rack's name.
+    package static func checkRack(_ name: String) throws(PlanError) -> String {
+        guard name.utf8.count <= 63, name.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+            throw PlanError(
+                "bad_request", status: 400, "rack_id is up to 63 visible characters without blanks; '' for no rack.")
+        }
+        return name
+    }
+
     package func record(id: NodeID, storeRole: NodeRecord.StoreRole, joinedAt: WallTime) -> NodeRecord {
         NodeRecord(
             id: id, address: address, hostname: hostname, architecture: architecture, cores: cores,

@@ -19,6 +19,7 @@ extension Planner {
         in state: ClusterState, now: WallTime
     ) throws(PlanError) -> Plan {
         var head = try head(of: state)
+        _ = try NodeCandidate.checkRack(candidate.rackID)
         var token = try token(tokenID, in: state)
         try refuseUnusable(token, now: now)
         try refuseClock(candidate, now: now)

@@ -31,14 +31,7 @@ extension Planner {
     ) throws(PlanError) -> Plan {
         let head = try head(of: state)
         var node = try node(id, in: state)
-        if let rackID {
-            guard rackID.utf8.count <= 63, rackID.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
-                throw PlanError(
-                    "bad_request", status: 400, "rack_id is up to 63 visible characters without blanks; '' for no rack."
-                )
-            }
-            node.rackID = rackID
-        }
+        if let rackID { node.rackID = try NodeCandidate.checkRack(rackID) }
         if let acceptsShards, acceptsShards != node.acceptsShards {
             guard node.maintenance == nil, !node.isLeaving else {
                 throw PlanError(

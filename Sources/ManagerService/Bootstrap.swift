@@ -89,6 +89,7 @@ extension NodeCandidate {
         self.init(
             address: object.address, hostname: object.hostname, architecture: object.architecture,
             cores: object.cores, totalMemory: object.totalMemory, softwareVersion: object.softwareVersion,
-            operatingSystem: object.operatingSystem, publicKeyDigest: object.publicKeyDigest, clock: clock)
+            operatingSystem: object.operatingSystem, rackID: object.rackID ?? "",
+            publicKeyDigest: object.publicKeyDigest, clock: clock)
     }
 }

@@ -30,8 +30,9 @@ extension Manager {
             throw PlanError(
                 code: "password_not_complex", status: 400, message: "The password needs at least 8 characters.")
         }
+        let rack = try NodeCandidate.checkRack(request.node?.identity?.rackID ?? "")
         begin(.creating) { manager, work in
-            try await manager.makeCluster(name: name, email: email, password: password, work: work)
+            try await manager.makeCluster(name: name, email: email, password: password, rack: rack, work: work)
         }
     }
 
@@ -50,8 +51,9 @@ extension Manager {
             throw PlanError(code: error.code.rawValue, status: 400, message: error.message)
         }
         let replaced = request.cluster?.replacedNode.map { NodeID($0) }
+        let rack = try NodeCandidate.checkRack(request.node?.identity?.rackID ?? "")
         begin(.joining) { manager, work in
-            try await manager.join(address, token: token, replacing: replaced, work: work)
+            try await manager.join(address, token: token, replacing: replaced, rack: rack, work: work)
         }
     }
 
@@ -104,10 +106,13 @@ extension Manager {
         phase = .failed(work, BootstrapFailure.translate(error), endedAt: now())
     }
 
-    private func makeCluster(name: String, email: String, password: String, work: BootstrapWork) async throws {
+    private func makeCluster(
+        name: String, email: String, password: String, rack: String, work: BootstrapWork
+    ) async throws {
         try await clearUnfinishedAttempt()
         let seed = try ClusterSeed(
-            clusterName: name, adminEmail: email, adminPassword: password, candidate: candidate(), now: now())
+            clusterName: name, adminEmail: email, adminPassword: password, candidate: candidate(in: rack),
+            now: now())
         try seed.keys.save(directory: paths.pki)
         let identity = NodeIdentity(
             node: NodeID(1), clusterName: name, address: ownAddress, voterAddresses: [ownAddress])
@@ -120,11 +125,11 @@ extension Manager {
     }
 
     private func join(
-        _ address: String, token: JoinToken, replacing replaced: NodeID?, work: BootstrapWork
+        _ address: String, token: JoinToken, replacing replaced: NodeID?, rack: String, work: BootstrapWork
     ) async throws {
         let handshake = JoinHandshake(token: token, pkiDirectory: paths.pki)
         let (answer, keys) = try await handshake.run(
-            with: address, candidate: candidate(), replacing: replaced, now: now(), group: group)
+            with: address, candidate: candidate(in: rack), replacing: replaced, now: now(), group: group)
         try keys.save(directory: paths.pki)
         let identity = NodeIdentity(
             node: answer.node, clusterName: answer.clusterName, address: ownAddress,
@@ -149,12 +154,12 @@ extension Manager {
         }
     }
 
-    private func candidate() -> NodeCandidateObject {
+    private func candidate(in rack: String) -> NodeCandidateObject {
         let facts = HostInventory.ofThisMachine()
         return NodeCandidateObject(
             address: ownAddress, hostname: facts.hostname, architecture: facts.architecture,
             cores: facts.cores, totalMemory: facts.totalMemory, softwareVersion: ReleaseVersion.current,
-            operatingSystem: facts.operatingSystem, publicKeyDigest: "")
+            operatingSystem: facts.operatingSystem, publicKeyDigest: "", rackID: rack.isEmpty ? nil : rack)
     }
 }
 

@@ -32,6 +32,9 @@ struct ClusterCreateCommand: AsyncParsableCommand {
     @Option(help: "File with the administrator's password.")
     var passwordFile: String?
 
+    @Option(help: "Rack of the machine: a replica is never in its primary's.")
+    var rack: String?
+
     @Option(help: "Directory that the node is installed under.")
     var prefix = "/"
 
@@ -58,7 +61,7 @@ struct ClusterCreateCommand: AsyncParsableCommand {
             let node = try LocalNode.installed(under: prefix)
             let (password, file) = try givenPassword()
             try await LocalBootstrap(node: node, timeout: timeout).run(
-                .create(name: name, email: admin, password: password), attempt: "create \(name) \(admin)"
+                .create(name: name, email: admin, password: password, rack: rack), attempt: "create \(name) \(admin)"
             ) { outcome in
                 let config = noConfig ? nil : remember(node, password: password, file: file)
                 report(outcome, node, config: config)
@@ -126,6 +129,9 @@ struct ClusterJoinCommand: AsyncParsableCommand {
     @Option(help: "File with the join token.")
     var tokenFile: String?
 
+    @Option(help: "Rack of the machine: a replica is never in its primary's.")
+    var rack: String?
+
     @Option(help: "Directory that the node is installed under.")
     var prefix = "/"
 
@@ -150,7 +156,7 @@ struct ClusterJoinCommand: AsyncParsableCommand {
             // Of the token only the part that is no secret names the attempt.
             let id = text.split(separator: ".").dropFirst().first ?? ""
             try await LocalBootstrap(node: node, timeout: timeout).run(
-                .join(addresses: [address], token: text, replacing: replace), attempt: "join \(id)"
+                .join(addresses: [address], token: text, replacing: replace, rack: rack), attempt: "join \(id)"
             ) { report($0, node) }
         }
     }

@@ -30,6 +30,14 @@ struct NodeTests {
         #expect(code(World.candidate(3), world) == "token_used_up")
     }
 
+    @Test func aRackComesWithTheNode() throws {
+        let world = world()
+        let plan = try Planner.admitNode(
+            World.candidate(2, rack: "r2"), tokenID: "t", in: world.state, now: world.now)
+        #expect(plan.node?.rackID == "r2")
+        #expect(code(World.candidate(2, rack: "row 2"), world) == "bad_request")
+    }
+
     @Test func badTokensHaveTheirOwnErrors() throws {
         var world = world()
         #expect(code(World.candidate(2), world, token: "x") == "token_unknown")

@@ -27,7 +27,7 @@ struct JoinRefusalTests {
             try refused("token_revoked", node: 2, revoked, cluster)
 
             // Not one of the refused tries stands in the way of a good one, nor has one been counted.
-            try join(2, good, cluster)
+            try join(2, good, cluster: cluster)
             #expect(try usesLeft(of: good, cluster) == 1)
 
             // Nodes that are in already, by themselves or by their address.
@@ -37,10 +37,12 @@ struct JoinRefusalTests {
             #expect(try usesLeft(of: good, cluster) == 1)
 
             let single = try token(cluster, "--uses", "1")
-            try join(3, single, cluster)
+            try join(3, single, cluster: cluster)
             try refused("token_used_up", node: 4, single, cluster)
-            try join(4, good, cluster)
-            #expect(try cluster.client.json("node", "list").elements.count == 4)
+            try join(4, good, "--rack", "r4", cluster: cluster)
+            let nodes = try cluster.client.json("node", "list").listed("nodes")
+            #expect(nodes.count == 4)
+            #expect(nodes.first { $0["uid"]?.int == 4 }?["rack_id"]?.text == "r4")
         }
     }
 
@@ -65,7 +67,7 @@ struct JoinRefusalTests {
                     "cluster", "join", "127.0.47.99", "--token", token, "--prefix", cluster.prefix(2), "--json",
                 ]))
             #expect(code == "connect_error", "\(message)")
-            try join(2, token, cluster)
+            try join(2, token, cluster: cluster)
         }
     }
 
@@ -87,9 +89,10 @@ struct JoinRefusalTests {
         return [parts[0], parts[1], changed, parts[3]].joined(separator: ".")
     }
 
-    private func join(_ node: Int, _ token: String, _ cluster: LoopbackCluster) throws {
-        try cluster.client.run(
-            "cluster", "join", cluster.address(1), "--token", token, "--prefix", cluster.prefix(node))
+    private func join(_ node: Int, _ token: String, _ options: String..., cluster: LoopbackCluster) throws {
+        try cluster.client.command(
+            ["cluster", "join", cluster.address(1), "--token", token, "--prefix", cluster.prefix(node)] + options
+        ).outputOrFail()
     }
 
     private func refused(
