@@ -54,8 +54,8 @@ import Testing
         #expect(lines.count == 4)
         #expect(
             lines[2]
-                == "| primary-kill | simple | 2 | 10 / 30 / 30 | 20 / 60 | - | 2.0 / 2.0, never in 1 | 200 | 2 in 1 runs | 0 | 0 "
-                + "| 0 | 0 | 4 ERR a/b |")
+                == "| primary-kill | simple | 2 | 10 / 30 / 30 | 20 / 60 | - | 2.0 / 2.0, never in 1 | 200 "
+                + "| 2 in 1 runs | 0 | 0 | 0 | 0 | 4 ERR a/b |")
         #expect(lines[3].contains("| ha | 1 | 5 / 5 / 5 |"))
     }
 }

@@ -43,15 +43,7 @@ extension Fault {
             forksOnce: false, recovery: .seconds(90)
         ) { scene in
             for node in scene.lab.nodes {
-                try signal(SIGTERM, to: scene.lab.pids("tarn-watchdog", on: node))
-                let deadline = ContinuousClock.now + .seconds(30)
-                while !scene.lab.network.namespace(node).pids.isEmpty {
-                    guard ContinuousClock.now < deadline else {
-                        throw Failure(.product, "node \(node) does not stop within 30 s of SIGTERM")
-                    }
-                    usleep(20_000)
-                }
-                try scene.lab.cluster.start(node)
+                try restart(node, scene.lab)
                 try scene.lab.waitUntilWhole(limit: .seconds(60))
             }
             return Injury(what: "all nodes restarted in turn", nodes: scene.lab.nodes)
@@ -60,6 +52,19 @@ extension Fault {
 
     /// G4.
     static let lossLimit = Duration.milliseconds(3500)
+
+    /// In good order, as `systemctl restart` does it.
+    static func restart(_ node: Int, _ lab: FaultLab) throws {
+        try signal(SIGTERM, to: lab.pids("tarn-watchdog", on: node))
+        let deadline = ContinuousClock.now + .seconds(30)
+        while !lab.network.namespace(node).pids.isEmpty {
+            guard ContinuousClock.now < deadline else {
+                throw Failure(.product, "node \(node) does not stop within 30 s of SIGTERM")
+            }
+            usleep(20_000)
+        }
+        try lab.cluster.start(node)
+    }
 
     private static func pause(seconds: Int) -> Fault {
         Fault(
