@@ -102,9 +102,10 @@ package actor StateFollower {
         revisionWaiters.removeValue(forKey: number)?.continuation.resume()
     }
 
-    /// Takes a commit of our own into the copy before the watch brings it, so that the next plan builds on it.
+    /// Takes a commit of our own into the copy before the watch brings it, so that the next plan builds on it. When the
+    /// watch was first it may have brought newer writes as well, which stay.
     package func adopt(_ changes: [(key: String, change: StateChange)], revision: Int64) {
-        guard var next = state else { return }
+        guard var next = state, revision >= watchStart else { return }
         for (key, change) in changes {
             next.apply(change, key: key, revision: revision)
             if case .removed = change { removedByUs[key] = revision }

@@ -114,6 +114,24 @@ import Testing
         await task.value
     }
 
+    /// The answer to a commit comes late: the watch has brought it, and what another node wrote after it.
+    @Test func anOwnCommitNeverUndoesANewerOne() async throws {
+        let fixture = try await ClusterFixture()
+        let follower = StateFollower(store: fixture.store, logger: ClusterFixture.quiet)
+        let task = Task { await follower.run() }
+        func commit(_ node: String) async throws -> Int64 {
+            let write = StoreWrite.put(key: StoreKey.leader.path, value: Array(node.utf8))
+            guard case .committed(let revision) = try await fixture.store.commit([write], if: []) else { return 0 }
+            return revision
+        }
+        let own = try await commit("1")
+        await follower.wait(for: try await commit("2"))
+        await follower.adopt([(StoreKey.leader.path, .leader(NodeID(1)))], revision: own)
+        #expect(await follower.current?.leader == NodeID(2))
+        task.cancel()
+        await task.value
+    }
+
     @Test func waitingEndsWithItsTask() async throws {
         let fixture = try await ClusterFixture()
         let follower = StateFollower(store: fixture.store, logger: ClusterFixture.quiet)
