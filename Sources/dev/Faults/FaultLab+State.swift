@@ -76,6 +76,8 @@ extension FaultLab {
             }
             running.formUnion(programs["redis-server"] ?? [])
         }
+        let voters = try client.json("node", "list").listed("nodes").count { $0["store_role"]?.text == "voter" }
+        if voters < min(nodeCount, 5) - (nodeCount == 4 ? 1 : 0) { return "\(voters) voters in the store" }
         let shards = try shards()
         for database in databases {
             if let missing = Self.missing(database, shards.filter { $0.database == database.uid }) {

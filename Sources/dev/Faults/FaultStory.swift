@@ -9,12 +9,25 @@ struct FaultStory {
         try Files.makeDirectory(directory)
         let path = "\(directory)/\(fault)-\(serial)"
         try Files.write(text, to: path + ".txt")
-        try Files.makeDirectory(path + ".logs")
+        try Self.keep(lab, in: path + ".logs")
+    }
+
+    /// What the cluster says of itself, and the end of every node's logs.
+    static func keep(_ lab: FaultLab, in directory: String) throws {
+        try Files.makeDirectory(directory)
+        let questions = [["status"], ["action", "list"], ["shard", "list"], ["verify"]]
+        for question in questions {
+            var command = lab.client.command(question)
+            command.limit = .seconds(20)
+            let answer = try command.run()
+            let name = question.joined(separator: "-")
+            try Files.write(answer.output + answer.errors, to: "\(directory)/\(name).txt")
+        }
         for node in lab.nodes {
             let logs = lab.cluster.prefix(node) + "/var/log/tarn"
             for name in Files.list(logs) where name.hasSuffix(".log") {
                 let lines = (Files.text("\(logs)/\(name)") ?? "").split(separator: "\n").suffix(300)
-                try Files.write(lines.joined(separator: "\n") + "\n", to: "\(path).logs/node\(node)-\(name)")
+                try Files.write(lines.joined(separator: "\n") + "\n", to: "\(directory)/node\(node)-\(name)")
             }
         }
     }

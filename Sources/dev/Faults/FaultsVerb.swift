@@ -62,6 +62,7 @@ struct FaultsVerb {
                     } catch let failure as Failure where failure.code != .interrupted {
                         failures.append("\(fault.name) \(number + 1): \(failure.message)")
                         Console.step("\(fault.name) \(number + 1): \(failure.message)")
+                        try FaultStory.keep(lab, in: "\(stories)/\(fault.name)-\(serial).logs")
                         break
                     }
                     for outcome in result.outcomes { table.add(outcome) }
