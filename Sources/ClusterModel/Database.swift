@@ -90,7 +90,7 @@ package struct DatabasePolicy: Hashable, Codable, Sendable {
         self.durability = durability
     }
 
-    /// redis' `maxmemory` for each process.
+    /// redis' `maxmemory` for each process, unless clients lowered it (``loweredMemoryLimitPerShard``).
     package var memoryLimitPerShard: ByteCount {
         ByteCount(bytes: memoryLimit.bytes / Int64(shardCount * (isReplicated ? 2 : 1)))
     }

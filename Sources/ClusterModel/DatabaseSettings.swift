@@ -47,6 +47,7 @@ extension DatabasePolicy {
             switch rule.place {
             case .shard, .proxy: changed.settings.values[rule.name] = canonical
             case .policy: changed.eviction = EvictionPolicy(rawValue: canonical) ?? eviction
+            case .limit: try changed.settings.lowerMemoryLimit(to: canonical, within: memoryLimitOfPrimaries)
             }
         }
         return changed

@@ -19,6 +19,8 @@ package struct SettingRule: Hashable, Sendable {
         case shard, proxy
         /// A field of the policy that shows under this name in redis.
         case policy
+        /// Below the policy's own limit, which clients can't raise; every shard has its part of it.
+        case limit
     }
 
     package let name: String
@@ -36,7 +38,6 @@ package struct SettingRule: Hashable, Sendable {
 
     /// What is told and not changed, where a value can be written in more than one way.
     package static let fixed: [String: SettingRule] = [
-        "maxmemory": SettingRule("maxmemory", .memory(0...Int64.max)),
         "maxclients": SettingRule("maxclients", .integer(0...Int64(UInt32.max))),
         "databases": SettingRule("databases", .integer(1...Int64(Int32.max))),
         "port": SettingRule("port", .integer(0...65535)),
@@ -70,6 +71,7 @@ package struct SettingRule: Hashable, Sendable {
         SettingRule("lazyfree-lazy-user-flush", .flag),
         SettingRule("lfu-decay-time", .integer(0...Int64(Int32.max))),
         SettingRule("lfu-log-factor", .integer(0...Int64(Int32.max))),
+        SettingRule(DatabaseSettings.memoryLimitName, .memory(0...Int64.max), place: .limit),
         SettingRule("maxmemory-eviction-tenacity", .integer(0...100)),
         SettingRule(evictionName, .choice(evictionPolicies), place: .policy),
         SettingRule("maxmemory-samples", .integer(1...Int64(Int32.max))),

@@ -40,7 +40,8 @@ struct NodePlanner {
             // Both copies persist, though the reference system saves on the replica alone by default: then a crash of
             // the replica's node followed by one of the primary's loses all. The price is a second fork's memory.
             persistence: database.policy.persistence, secrets: database.secrets, settings: database.policy.settings,
-            refusesWritesAlone: database.policy.durability == .replica)
+            refusesWritesAlone: database.policy.durability == .replica,
+            loweredMemoryLimit: database.policy.loweredMemoryLimitPerShard)
     }
 
     /// Where a replica gets its data from; nil for a primary.
@@ -179,7 +180,7 @@ extension NodePlanner {
             database: database.id, epoch: database.epoch, name: database.policy.name, listenHost: address,
             port: database.endpoint.port, shards: routes, password: database.policy.password,
             shardPassword: database.secrets.proxy, maximumConnections: database.policy.maximumConnections,
-            memoryLimitBytes: database.policy.memoryLimit.bytes,
+            memoryLimitBytes: database.policy.memoryLimitOfPrimaries.bytes,
             settings: database.policy.settings.values, needsLease: database.needsLease,
             fenced: database.shards.filter(\.isFenced).map(\.id), durability: database.policy.durability)
     }

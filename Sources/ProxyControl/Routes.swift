@@ -1,4 +1,5 @@
 package import ClusterModel
+package import Primitives
 
 /// How a proxy reaches one primary.
 package enum ShardAddress: Hashable, Sendable {
@@ -42,10 +43,10 @@ package struct DatabaseRoutes: Hashable, Sendable {
     package var shardPassword: String
     /// 0: no limit.
     package var maximumConnections: Int
-    /// Limit over the whole database in bytes, for INFO; replicas not counted. 0: none.
+    /// Limit over the whole database in bytes, below which clients may set theirs; replicas not counted. 0: none.
     package var memoryLimitBytes: Int64
     /// What CONFIG SET changed, by redis' names; what is not named has its default. The shards have theirs from their
-    /// node's agent: here they are for the proxy's own (`timeout`, `tcp-keepalive`) and for CONFIG GET.
+    /// node's agent: here they are for the proxy's own (`timeout`, `tcp-keepalive`), for CONFIG GET and INFO.
     package var settings: [String: String]
     /// Another copy may be promoted when this node is cut off, so writes need the serving lease
     /// (``ProxyCommand/lease(until:)``).
@@ -76,5 +77,10 @@ package struct DatabaseRoutes: Hashable, Sendable {
         self.needsLease = needsLease
         self.fenced = fenced
         self.durability = durability
+    }
+
+    /// `maxmemory` as clients see it.
+    package var memoryLimitInForce: ByteCount {
+        DatabaseSettings(settings).memoryLimit(within: ByteCount(bytes: memoryLimitBytes))
     }
 }

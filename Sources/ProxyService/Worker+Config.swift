@@ -1,4 +1,5 @@
 import ClusterModel
+import Primitives
 import ProxyCore
 import RESP
 
@@ -63,7 +64,7 @@ extension Worker {
         return [
             "bind": routes.listenHost ?? "*", "databases": String(databases),
             "maxclients": String(routes.maximumConnections),
-            "maxmemory": String(routes.memoryLimitBytes), "port": String(routes.port),
+            "maxmemory": String(routes.memoryLimitInForce.bytes), "port": String(routes.port),
             "replicaof": "", "slaveof": "",
             "timeout": routes.settings["timeout"] ?? "0", "tcp-keepalive": routes.settings["tcp-keepalive"] ?? "60",
         ]
@@ -84,6 +85,7 @@ extension Worker {
             if let rule = SettingRule.named(name) {
                 do throws(SettingError) {
                     order.changes[name] = try rule.canonical(value)
+                    if rule.place == .limit { try checkLimit(session, order.changes[name] ?? "") }
                 } catch {
                     return reject(session, Self.configText(written, error.text))
                 }
@@ -111,6 +113,11 @@ extension Worker {
             ask(session, writer.bytes, .settings(order))
         }
         return .nextAfterReplies
+    }
+
+    private func checkLimit(_ session: SessionPointer, _ text: String) throws(SettingError) {
+        let limit = session.pointee.database.pointee.table.routes.memoryLimitBytes
+        try DatabaseSettings.checkMemoryLimit(text, within: ByteCount(bytes: limit))
     }
 
     /// The values of what can't be changed are known.

@@ -195,7 +195,7 @@ extension Worker {
         return InfoFacts(
             port: table.routes.port, connections: table.shared.connections.load(ordering: .relaxed),
             heldClients: table.shared.heldClients.load(ordering: .relaxed),
-            memoryLimitBytes: table.routes.memoryLimitBytes, processIdentifier: getpid(),
+            memoryLimitBytes: table.routes.memoryLimitInForce.bytes, processIdentifier: getpid(),
             maximumConnections: table.routes.maximumConnections)
     }
 }

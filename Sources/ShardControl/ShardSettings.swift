@@ -15,7 +15,7 @@ package struct ShardSettings: Hashable, Sendable {
     package var authorityPath: String
     /// Nil for a primary.
     package var primary: ShardPeer?
-    /// redis' `maxmemory`; 0: none.
+    /// redis' `maxmemory`, unless it was lowered; 0: none.
     package var memoryLimit: ByteCount
     package var eviction: EvictionPolicy
     package var persistence: Persistence
@@ -25,12 +25,15 @@ package struct ShardSettings: Hashable, Sendable {
     /// Writes are refused, before anything of them is done, while no replica is there. Otherwise each would be done and
     /// then waited for in vain.
     package var refusesWritesAlone: Bool
+    /// `maxmemory` where clients want less than ``memoryLimit``, by which everything else is measured.
+    package var loweredMemoryLimit: ByteCount?
 
     package init(
         shard: ShardID, directory: String, address: String, port: UInt16, certificatePath: String,
         privateKeyPath: String, authorityPath: String, primary: ShardPeer?, memoryLimit: ByteCount,
         eviction: EvictionPolicy, persistence: Persistence, secrets: ShardSecrets,
-        settings: DatabaseSettings = DatabaseSettings(), refusesWritesAlone: Bool = false
+        settings: DatabaseSettings = DatabaseSettings(), refusesWritesAlone: Bool = false,
+        loweredMemoryLimit: ByteCount? = nil
     ) {
         self.shard = shard
         self.directory = directory
@@ -46,6 +49,7 @@ package struct ShardSettings: Hashable, Sendable {
         self.secrets = secrets
         self.settings = settings
         self.refusesWritesAlone = refusesWritesAlone
+        self.loweredMemoryLimit = loweredMemoryLimit
     }
 }
 
@@ -70,7 +74,7 @@ extension ShardSettings {
     /// database's own settings are never taken back, only changed.
     package var runtimeParameters: [ShardParameter] {
         [
-            ShardParameter("maxmemory", String(memoryLimit.bytes)),
+            ShardParameter("maxmemory", String((loweredMemoryLimit ?? memoryLimit).bytes)),
             ShardParameter("maxmemory-policy", eviction.rawValue),
             ShardParameter("save", snapshotRules),
             ShardParameter("appendonly", isAppendOnly ? "yes" : "no"),

@@ -49,10 +49,34 @@ struct SettingRuleTests {
         #expect(objection("maxmemory-policy", "random")?.hasPrefix("argument(s) must be one of") == true)
     }
 
-    /// What a database may take is whoever runs the cluster's to say.
-    @Test func theMemoryLimitIsNoSetting() {
-        #expect(SettingRule.named("maxmemory") == nil)
-        #expect(throws: SettingError.self) { try policy.changing(["maxmemory": "1"]) }
+    /// What a database may take is whoever runs the cluster's to say; less is the clients' own affair.
+    @Test func theMemoryLimitCanBeLowered() throws {
+        var three = DatabasePolicy(name: "orders", memoryLimit: .megabytes(600), shardCount: 3, isReplicated: true)
+        #expect(three.memoryLimitOfPrimaries == .megabytes(300) && three.loweredMemoryLimitPerShard == nil)
+        three = try three.changing(["maxmemory": "30mb"])
+        #expect(three.settings.memoryLimit(within: .megabytes(300)) == .megabytes(30))
+        #expect(three.loweredMemoryLimitPerShard == .megabytes(10))
+        #expect(three.memoryLimitPerShard == .megabytes(100), "the place that it has is what it was")
+        // Not even a byte for each would be no limit at all.
+        #expect(try three.changing(["maxmemory": "1"]).loweredMemoryLimitPerShard == ByteCount(bytes: 1))
+        #expect(throws: SettingError.self) { try three.changing(["maxmemory": "314572801"]) }
+        #expect(objection("maxmemory", "101mb")?.hasSuffix("is 104857600 bytes") == true)
+        // Who runs the cluster has the last word.
+        three.memoryLimit = .megabytes(12)
+        #expect(three.settings.memoryLimit(within: .megabytes(6)) == .megabytes(6))
+        #expect(three.loweredMemoryLimitPerShard == nil)
+    }
+
+    @Test(arguments: ["0", "300mb", "314572800"]) func theMemoryLimitGoesBack(value: String) throws {
+        let three = DatabasePolicy(name: "orders", memoryLimit: .megabytes(600), shardCount: 3, isReplicated: true)
+        #expect(try three.changing(["maxmemory": "30mb"]).changing(["maxmemory": value]) == three)
+    }
+
+    @Test func anUnlimitedDatabaseTakesAnyLimit() throws {
+        let free = DatabasePolicy(name: "orders", memoryLimit: .zero)
+        let limited = try free.changing(["maxmemory": "1gb"])
+        #expect(limited.loweredMemoryLimitPerShard == .gigabytes(1))
+        #expect(try limited.changing(["maxmemory": "0"]) == free)
     }
 
     @Test func allOrNothing() {

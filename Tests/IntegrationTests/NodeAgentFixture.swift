@@ -233,10 +233,10 @@ final class TestCluster: Sendable {
 
 extension DatabaseConfiguration {
     /// The next epoch, with changes.
-    func next(_ change: (inout DatabaseConfiguration) -> Void) -> DatabaseConfiguration {
+    func next(_ change: (inout DatabaseConfiguration) throws -> Void) rethrows -> DatabaseConfiguration {
         var next = self
         next.epoch = epoch.next
-        change(&next)
+        try change(&next)
         return next
     }
 

@@ -134,6 +134,29 @@ import WatchdogProtocol
         }
     }
 
+    /// Lowered by clients: every shard has its part, also one that starts again; then it is what it was.
+    @Test func theLoweredMemoryLimitReachesEveryShard() async throws {
+        try await TestCluster.with(2) { cluster in
+            let database = cluster.database(1, isReplicated: true, persistence: .appendOnly(everyWrite: false))
+            try await cluster.apply(database)
+            #expect(cluster[1].proxy.routes[database.id]?.memoryLimitInForce == .megabytes(32))
+            let lowered = try database.next { $0.policy = try $0.policy.changing(["maxmemory": "10mb"]) }
+            try await cluster.apply(lowered)
+            #expect(cluster[1].proxy.routes[database.id]?.memoryLimitInForce == .megabytes(10))
+            for (node, shard) in [(1, 11), (2, 12)] {
+                #expect(try await value(cluster[node], "maxmemory", of: shard) == "10485760")
+            }
+            let pid = try #require(cluster[2].pid(12))
+            kill(pid, SIGKILL)
+            _ = try await cluster[2].pid(12, after: pid)
+            _ = try await eventually("the killed one to have it") {
+                try await value(cluster[2], "maxmemory", of: 12) == "10485760" ? true : nil
+            }
+            try await cluster.apply(try lowered.next { $0.policy = try $0.policy.changing(["maxmemory": "0"]) })
+            #expect(try await value(cluster[1], "maxmemory") == "33554432")
+        }
+    }
+
     @Test func olderEpochsAreIgnored() async throws {
         try await TestCluster.with(1) { cluster in
             let old = cluster.database(1)

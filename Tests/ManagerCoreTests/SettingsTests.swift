@@ -41,5 +41,6 @@ struct SettingsTests {
         world.finishAll()
         #expect(refused(["timeout": "-1"], database.id) == "invalid_setting")
         #expect(refused(["requirepass": "x"], database.id) == "invalid_setting")
+        #expect(refused(["maxmemory": "100gb"], database.id) == "invalid_setting")
     }
 }

@@ -101,6 +101,16 @@ import Testing
             ])
     }
 
+    /// What clients want less of is memory for data, no smaller backlog: replicas need that as before.
+    @Test func theLoweredLimitIsMaxmemoryAlone() {
+        let old = settings()
+        var new = old
+        new.loweredMemoryLimit = .megabytes(5)
+        #expect(
+            ShardConfigurationFile.changes(from: ShardConfigurationFile.text(old), to: new).parameters
+                == [ShardParameter("maxmemory", "5242880")])
+    }
+
     @Test func managerPasswordIsRead() {
         #expect(ShardConfigurationFile.managerPassword(in: ShardConfigurationFile.text(settings())) == "m4nager")
         #expect(ShardConfigurationFile.managerPassword(in: "port 0\n") == nil)
