@@ -8,6 +8,8 @@ package struct SettingRule: Hashable, Sendable {
         case integer(ClosedRange<Int64>)
         /// Bytes; takes units.
         case memory(ClosedRange<Int64>)
+        /// Bytes, or a part of the memory limit: `5%`.
+        case memoryOrPercent
         case flag
         /// Classes of keyspace notifications.
         case events
@@ -38,6 +40,7 @@ package struct SettingRule: Hashable, Sendable {
 
     /// What is told and not changed, where a value can be written in more than one way.
     package static let fixed: [String: SettingRule] = [
+        "maxmemory-clients": SettingRule("maxmemory-clients", .memoryOrPercent),
         "maxclients": SettingRule("maxclients", .integer(0...Int64(UInt32.max))),
         "databases": SettingRule("databases", .integer(1...Int64(Int32.max))),
         "port": SettingRule("port", .integer(0...65535)),
@@ -138,6 +141,13 @@ extension SettingRule {
         case .memory(let range):
             guard let bytes = Self.bytes(value) else { throw error("argument must be a memory value") }
             return try inside(range, bytes)
+        case .memoryOrPercent:
+            if let bytes = Self.bytes(value) { return String(bytes) }
+            guard value.hasSuffix("%"), let percent = Int64(value.dropLast()), percent >= 0 else {
+                throw error("argument must be a memory or percent value")
+            }
+            guard percent <= 100 else { throw error("percentage argument must be less or equal to 100") }
+            return "\(percent)%"
         case .flag:
             let word = value.lowercased()
             guard word == "yes" || word == "no" else { throw error("argument must be 'yes' or 'no'") }

@@ -54,7 +54,8 @@ import Testing
             ["slowlog-max-len", "1", "slowlog-max-len", "2"], ["hll-sparse-max-bytes", "1x"],
             ["notify-keyspace-events", "Q"], ["timeout"], ["timeout", "1", "activerehashing", "maybe"],
             ["maxmemory-policy", "none"], ["maxmemory", "much"], ["daemonize", "yes"], ["io-threads", "4"],
-            ["Tcp-Backlog", "7"],
+            ["Tcp-Backlog", "7"], ["maxmemory-clients", "200%"], ["maxmemory-clients", "some"],
+            ["maxmemory", "1mb", "maxmemory-clients", "101%"],
         ] {
             let expected = try plain.command(["CONFIG", "SET"] + words)
             #expect(expected.hasPrefix("-"))
