@@ -59,7 +59,8 @@ actor ShardLinks {
                 connection = try await connect(shard, password, within: deadline)
                 open[shard] = connection
             }
-            try await connection.send(["PING"], within: deadline)
+            // Not PING, which is a client's where the database logs it (``MonitorLine``).
+            try await connection.send(["ROLE"], within: deadline)
             return true
         } catch {
             guard error.code != .refused else { return true }

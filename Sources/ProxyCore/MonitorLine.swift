@@ -1,10 +1,10 @@
 /// One line of a shard's MONITOR, as a client of the database may see it.
 package enum MonitorLine {
     /// What proxies and managers send for themselves. A client that sends one of these is answered by its proxy, or
-    /// from the answers of all shards, so nothing of a client's is lost with them.
+    /// from the answers of all shards, so nothing of a client's is lost with them. Not PING, which may be a client's:
+    /// who only wants to hear something asks for the ROLE.
     private static let ownCommands: Set<String> = [
-        "acl", "auth", "client", "command", "config", "failover", "hello", "info", "lastsave", "monitor", "ping",
-        "psync",
+        "acl", "auth", "client", "command", "config", "failover", "hello", "info", "lastsave", "monitor", "psync",
         "replconf", "replicaof", "role", "select", "shutdown", "wait",
     ]
 

@@ -10,6 +10,7 @@ extension Worker {
         _ info: CommandInfo
     ) -> Step {
         var writer = ReplyWriter()
+        let isLogged = session.pointee.database.pointee.limits.logsEverything
         switch info.handling {
         case .ping:
             if arguments.count > 2 { return reject(session, Self.arityText("ping")) }
@@ -17,8 +18,12 @@ extension Worker {
                 return fanOut(session, bytes, command, .first, isWrite: false)
             }
             // A client that asks is to hear BUSY.
-            if hasLongScript(session.pointee.database) { return forward(session, toShard: 0, bytes, command, info) }
+            if isLogged || hasLongScript(session.pointee.database) {
+                return forward(session, toShard: 0, bytes, command, info)
+            }
             if arguments.count == 2 { writer.bulk(arguments[1]) } else { writer.simple("PONG") }
+        case .echo where isLogged, .time where isLogged:
+            return forward(session, toShard: 0, bytes, command, info)
         case .echo: writer.bulk(arguments[1])
         case .time:
             var now = timeval()

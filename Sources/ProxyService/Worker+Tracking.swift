@@ -34,7 +34,7 @@ extension Worker {
             let redirect = tracking.redirect == nil ? nil : companion?.pointee.shardClientIdentifier
             // A new upstream's prologue switches tracking on. In force at every shard before the client is told so.
             let words =
-                isNew ? [Array("PING".utf8)] : tracking.command(redirect: redirect, known: before?.prefixes ?? [])
+                isNew ? [Array("ROLE".utf8)] : tracking.command(redirect: redirect, known: before?.prefixes ?? [])
             var writer = ReplyWriter()
             writer.command(words)
             ask(gather, index, sharedUpstream(session, index), writer.bytes, isWrite: true)

@@ -230,7 +230,7 @@ extension Worker {
         openLane(database, lane)
         let upstream = database.pointee.lanes[lane][shardIndex(session, slot)]
         if mustPark(session, upstream) { return .asked }
-        ask(session, Array("*1\r\n$4\r\nPING\r\n".utf8), .busy, over: upstream)
+        ask(session, Array("*1\r\n$4\r\nROLE\r\n".utf8), .busy, over: upstream)
         details.askedFor = session.pointee.nextSequence
         park(session, untilReplied: true)
         return .asked

@@ -106,6 +106,38 @@ import TestSupport
         #expect(try client.command(["FUNCTION", "STATS"]) == plain.command(["FUNCTION", "STATS"]))
     }
 
+    /// Otherwise the proxy answers PING, and it is in no shard's log.
+    @Test func aLogOfEverythingHasWhatAProxyAnswers() throws {
+        let fixture = try ProxyFixture(host: ownNetwork + ".136", shards: 2)
+        let words = ["slowlog-log-slower-than", "0"]
+        for index in 0..<2 {
+            let shard = try RedisConnection(path: fixture.socket(index))
+            #expect(try shard.command(["CONFIG", "SET"] + words) == "+OK\r\n")
+        }
+        let quiet = fixture.routes(1, port: 10001, shards: 2)
+        var routes = fixture.routes(1, epoch: 2, port: 10001, shards: 2)
+        routes.settings = [words[0]: words[1]]
+        _ = try fixture.tell(.update(quiet))
+        let client = try fixture.connect(10001)
+        func logged() throws -> [String] {
+            try client.send(RedisConnection.encode(["SLOWLOG", "GET", "-1"]))
+            let names = ReplyTree(try client.reply()).children.map { printable($0.children[3].children[0].content) }
+            return names.filter { $0 != "SLOWLOG" }
+        }
+        func ask() throws {
+            #expect(try client.command(["SLOWLOG", "RESET"]) == "+OK\r\n")
+            #expect(try client.command(["ping"]) == "+PONG\r\n")
+            #expect(try client.command(["PING", "x"]) == "$1\r\nx\r\n")
+            #expect(try client.command(["ECHO", "y"]) == "$1\r\ny\r\n")
+            #expect(try client.command(["TIME"]).hasPrefix("*2\r\n"))
+        }
+        try ask()
+        #expect(try logged() == [])
+        _ = try fixture.tell(.update(routes))
+        try ask()
+        #expect(try logged() == ["TIME", "ECHO", "PING", "ping"])
+    }
+
     private func plainReply(_ fixture: ProxyFixture, _ words: [String]) throws -> String {
         try RedisConnection(path: fixture.socket(0)).command(words)
     }
