@@ -14,13 +14,19 @@ package enum ConfigurationView {
         "stop-writes-on-bgsave-error",
     ]
 
+    /// For tests and debugging of redis itself, which tells of them only where they are asked for by their whole name.
+    private static let hidden: Set<String> = [
+        "key-load-delay", "loading-process-events-interval-bytes", "rdb-key-save-delay", "use-exit-on-panic",
+        "watchdog-period",
+    ]
+
     /// Settings of a server that belong to the cluster: asked to change them, the proxy says no rather than that they
     /// don't exist.
     private static let administrative: Set<String> = [
         "aclfile", "auto-aof-rewrite-min-size", "auto-aof-rewrite-percentage", "client-output-buffer-limit",
         "client-query-buffer-limit", "dbfilename", "dir", "enable-debug-command", "logfile", "loglevel", "masterauth",
         "masteruser", "min-replicas-max-lag", "min-replicas-to-write", "min-slaves-to-write", "oom-score-adj",
-        "protected-mode", "rdb-key-save-delay", "repl-backlog-size", "repl-diskless-sync",
+        "protected-mode", "repl-backlog-size", "repl-diskless-sync",
         "replica-serve-stale-data", "requirepass", "slave-serve-stale-data", "tls-cert-file", "tls-key-file",
         "tls-port", "unixsocket", "user",
     ]
@@ -36,7 +42,7 @@ package enum ConfigurationView {
     package static func isImmutable(_ name: String) -> Bool { immutable.contains(name) }
 
     /// - Parameter name: In lower case, as for the other one.
-    package static func isVisible(_ name: String) -> Bool { visible.contains(name) }
+    package static func isVisible(_ name: String) -> Bool { visible.contains(name) || hidden.contains(name) }
     package static func isAdministrative(_ name: String) -> Bool { administrative.contains(name) }
 
     /// Of what an order asks for, the first that is not so.
@@ -59,7 +65,7 @@ package enum ConfigurationView {
     static func merge(_ part: [UInt8], _ own: [String: String]) -> [UInt8] {
         let isMap = part.first == UInt8(ascii: "%")
         var writer = ReplyWriter(usesRESP3: isMap)
-        let shown = read(part).filter { name, _ in visible.contains(name) || SettingRule.named(name) != nil }
+        let shown = read(part).filter { name, _ in isVisible(name) || SettingRule.named(name) != nil }
         writer.map(pairs: shown.count)
         for (name, value) in shown {
             writer.bulk(name)

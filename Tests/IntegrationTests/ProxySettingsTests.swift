@@ -100,6 +100,17 @@ import Testing
         #expect(try client.command(["INFO", "memory"]).contains("\r\nmaxmemory:1000\r\n"))
     }
 
+    /// As redis-server tells of them.
+    @Test func hiddenSettingsAreToldToWhoKnowsThem() throws {
+        let fixture = try ProxyFixture(host: "127.0.53.109", shards: 1)
+        _ = try fixture.tell(.update(fixture.routes(1, port: 10001, shards: 1)))
+        let client = try fixture.connect(10001)
+        #expect(
+            try client.command(["CONFIG", "GET", "key-load-delay"]) == "*2\r\n$14\r\nkey-load-delay\r\n$1\r\n0\r\n")
+        #expect(try !client.command(["CONFIG", "GET", "*"]).contains("key-load-delay"))
+        #expect(try client.command(["CONFIG", "SET", "key-load-delay", "1"]).hasPrefix("-NOPERM "))
+    }
+
     /// Of the endpoint, not of a shard behind it.
     @Test func whereItListensAndWhoseReplicaItIs() throws {
         let fixture = try ProxyFixture(host: "127.0.53.108", shards: 1)
