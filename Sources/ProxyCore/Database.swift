@@ -53,6 +53,8 @@ package final class DatabaseShared: Sendable {
     /// Clients that MONITOR.
     package let monitors = Atomic<Int>(0)
     package let scripts = Mutex(ScriptCache())
+    /// Of what a client asks now and then: locked for each of these, and never on the request path.
+    package let latencies = Mutex(OwnLatencies())
     package init() {}
 }
 

@@ -35,7 +35,9 @@ package final class Gather {
         case slowlogLength(limit: Int)
         /// Texts of those who have something to tell.
         case report
-        case functionStats, histogram
+        case functionStats
+        /// What the proxy answers itself is in `own`, in the form of a part.
+        case histogram(own: [UInt8])
         /// The shard's description of a command this loop doesn't know.
         case learn
         /// Names and counts in turn, the same names in every part: `PUBSUB SHARDNUMSUB`.

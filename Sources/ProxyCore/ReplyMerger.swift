@@ -31,7 +31,8 @@ package enum ReplyMerger {
         case .slowlog(let limit): return SlowLogMerger.entries(parts, limit) ?? malformed
         case .slowlogLength(let limit): return SlowLogMerger.count(parts, limit) ?? malformed
         case .functionStats: return functionStats(parts)
-        case .histogram: return HistogramMerger.merge(parts, usesRESP3: usesRESP3) ?? malformed
+        case .histogram(let own):
+            return HistogramMerger.merge(parts + [own], usesRESP3: usesRESP3) ?? malformed
         }
     }
 

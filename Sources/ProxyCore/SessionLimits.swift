@@ -31,6 +31,9 @@
     /// nanoseconds, and measuring would cost more.
     package private(set) var logsEverything = false
 
+    /// Histograms of latencies are kept. Setting `latency-tracking`.
+    package private(set) var tracksLatency = true
+
     /// - Parameter settings: Of the database, by the names that CONFIG knows. What is missing or makes no sense keeps
     ///   its default: settings are checked where they are set.
     package init(settings: [String: String] = [:]) {
@@ -38,6 +41,7 @@
         if let text = settings["tcp-keepalive"], let value = Int(text), (0...32767).contains(value) {
             keepAliveSeconds = value
         }
+        tracksLatency = settings["latency-tracking"] != "no"
         logsEverything = settings["slowlog-log-slower-than"] == "0"
     }
 }

@@ -47,7 +47,7 @@ enum MergeFuzz {
         case 16: random.isOne(in: 2) ? .namedCounts : .report
         case 17: .latencyLatest
         case 18: .latencyHistory
-        default: .histogram
+        default: .histogram(own: Array("*0\r\n".utf8))
         }
     }
 

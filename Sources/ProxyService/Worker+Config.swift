@@ -39,6 +39,7 @@ extension Worker {
         }
         if subcommand.isWord("resetstat"), arguments.count == 2 {
             // Counters, no configuration: nothing that a client could not have wanted of its own redis-server.
+            session.pointee.database.pointee.table.shared.latencies.withLock { $0.forgetAll() }
             return fanOut(session, bytes, command, .first, isWrite: false)
         }
         if subcommand.isWord("help"), arguments.count == 2 {

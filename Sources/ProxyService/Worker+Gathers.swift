@@ -29,7 +29,7 @@ extension Worker {
         case .allShardsAnyOK: .anyOK
         case .allShardsInfo: .info(infoFacts(session.pointee.database))
         case .functionStats: .functionStats
-        case .latencyHistogram: .histogram
+        case .latencyHistogram: .histogram(own: ownLatencies(session, ArgumentCursor.all(bytes, command)))
         case .latencyLatest: .latencyLatest
         case .latencyHistory: .latencyHistory
         case .latencyReport: .report

@@ -40,7 +40,7 @@ extension Worker {
         case .reset: return reset(session)
         case .auth: return authenticate(session, arguments)
         case .hello: return hello(session, arguments)
-        case .client: return client(session, arguments)
+        case .client: return measured(session, info) { $0.client(session, arguments) }
         case .config: return config(session, arguments, bytes, command)
         case .commandInfo: return forwardAnywhere(session, bytes, command, info)
         case .role:
@@ -58,6 +58,30 @@ extension Worker {
         }
         answer(session, writer.bytes)
         return .next
+    }
+
+    /// Notes how long a command took that no shard sees, for LATENCY HISTOGRAM: the loop's time, as it is a
+    /// redis-server's there, without what other loops or shards have to say.
+    private mutating func measured(
+        _ session: SessionPointer, _ info: CommandInfo, _ body: (inout Worker) -> Step
+    ) -> Step {
+        guard session.pointee.database.pointee.limits.tracksLatency, !Self.shardsSee.contains(info.name) else {
+            return body(&self)
+        }
+        let shared = session.pointee.database.pointee.table.shared
+        let start = MonotonicClock.nanoseconds()
+        let step = body(&self)
+        let spent = MonotonicClock.nanoseconds() - start
+        if step != .parked { shared.latencies.withLock { $0.record(info.name, nanoseconds: spent) } }
+        return step
+    }
+
+    /// Passed on in some form, and counted there.
+    private static let shardsSee: Set<String> = ["client|caching", "client|tracking"]
+
+    func ownLatencies(_ session: SessionPointer, _ arguments: [ByteSpan]) -> [UInt8] {
+        let names = arguments.dropFirst(2).map(\.text)
+        return session.pointee.database.pointee.table.shared.latencies.withLock { $0.reply(names) }
     }
 
     static func arityText(_ name: String) -> String { "ERR wrong number of arguments for '\(name)' command" }

@@ -54,9 +54,9 @@ extension Worker {
             return .proxy(request)
         case .select: return isSharded ? .proxy(request) : .select(request)
         case .randomKey, .scan: return isSharded ? .proxy(request) : .shard
-        case .allShardsInfo, .scriptLoad, .scriptFlush: return .everyShard(request)
+        case .allShardsInfo, .latencyHistogram, .scriptLoad, .scriptFlush: return .everyShard(request)
         case .allShardsOK, .allShardsSum, .allShardsList, .allShardsFirst, .allShardsEvery, .allShardsAnyOK,
-            .functionStats, .latencyHistogram, .latencyLatest, .latencyHistory, .latencyReport, .namedCounts, .lastsave:
+            .functionStats, .latencyLatest, .latencyHistory, .latencyReport, .namedCounts, .lastsave:
             return isSharded ? .everyShard(request) : .shard
         default: return .shard
         }

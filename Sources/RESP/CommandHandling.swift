@@ -85,7 +85,7 @@ extension CommandHandling {
         case .key, .keys, .otherDatabase, .namedCounts, .keysByShard, .sort, .mget, .mset, .sunion, .sinter, .sdiff,
             .countOfKeys, .anyShard, .firstShard,
             .allShardsOK, .allShardsSum, .allShardsList, .randomKey, .scan, .allShardsFirst, .allShardsEvery,
-            .slowlogGet, .latencyHistogram, .latencyLatest, .latencyHistory, .latencyReport:
+            .slowlogGet, .latencyLatest, .latencyHistory, .latencyReport:
             true
         default: false
         }

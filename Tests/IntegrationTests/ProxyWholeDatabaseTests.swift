@@ -138,6 +138,33 @@ import TestSupport
         #expect(try logged() == ["TIME", "ECHO", "PING", "ping"])
     }
 
+    /// Shards never see CLIENT: its calls are counted here, by all loops together.
+    @Test func histogramsHaveWhatAProxyAnswers() throws {
+        let fixture = try ProxyFixture(host: ownNetwork + ".137", shards: 1)
+        _ = try fixture.tell(.update(fixture.routes(1, port: 10001, shards: 1)))
+        let client = try fixture.connect(10001)
+        #expect(try client.command(["CONFIG", "RESETSTAT"]) == "+OK\r\n")
+        for _ in 0..<8 {
+            let other = try fixture.connect(10001)
+            for words in [["CLIENT", "ID"], ["client", "list"], ["CLIENT", "NOSUCH"]] { _ = try other.command(words) }
+        }
+        func histogram(_ name: String) throws -> [String: Int] {
+            try client.send(RedisConnection.encode(["LATENCY", "HISTOGRAM", name]))
+            let elements = ReplyTree(try client.reply()).children
+            let pairs = stride(from: 0, to: elements.count, by: 2).map { index in
+                (printable(elements[index].content), elements[index + 1].children[1].number ?? 0)
+            }
+            return Dictionary(uniqueKeysWithValues: pairs)
+        }
+        #expect(try histogram("client") == ["client|id": 8, "client|list": 8])
+        #expect(try histogram("CLIENT|id") == ["client|id": 8])
+        #expect(try client.command(["MULTI"]) == "+OK\r\n")
+        #expect(try client.command(["LATENCY", "HISTOGRAM", "client|id"]) == "+QUEUED\r\n")
+        #expect(try client.command(["EXEC"]).contains("$9\r\nclient|id\r\n"))
+        #expect(try client.command(["CONFIG", "RESETSTAT"]) == "+OK\r\n")
+        #expect(try histogram("client") == [:])
+    }
+
     private func plainReply(_ fixture: ProxyFixture, _ words: [String]) throws -> String {
         try RedisConnection(path: fixture.socket(0)).command(words)
     }

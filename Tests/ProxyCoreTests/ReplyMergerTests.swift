@@ -82,9 +82,29 @@ import Testing
             "*2\r\n$3\r\nget\r\n*4\r\n$5\r\ncalls\r\n:\(calls)\r\n$14\r\nhistogram_usec\r\n*\(buckets.count)\r\n"
                 + buckets.map { ":\($0)\r\n" }.joined()
         }
-        #expect(merge([part(3, [1, 2, 4, 3]), part(5, [2, 5])], .histogram) == part(8, [1, 2, 2, 7, 4, 8]))
-        #expect(merge([part(3, [1, 3]), "*0\r\n"], .histogram) == part(3, [1, 3]))
-        #expect(merge([":1\r\n", "*0\r\n"], .histogram).hasPrefix("-ERR a shard answered"))
+        let own = OwnLatencies().reply([])
+        #expect(
+            merge([part(3, [1, 2, 4, 3]), part(5, [2, 5])], .histogram(own: own)) == part(8, [1, 2, 2, 7, 4, 8]))
+        #expect(merge([part(3, [1, 3]), "*0\r\n"], .histogram(own: own)) == part(3, [1, 3]))
+        #expect(merge([":1\r\n", "*0\r\n"], .histogram(own: own)).hasPrefix("-ERR a shard answered"))
+    }
+
+    /// What the proxy answers itself has redis' buckets and is found by redis' rules.
+    @Test func ownLatenciesAreAShardsAnswer() {
+        var own = OwnLatencies()
+        for nanoseconds in [0, 1031, 1032, 33_023, 5_000_000_000] { own.record("client|id", nanoseconds: nanoseconds) }
+        own.record("client|list", nanoseconds: 900)
+        func part(_ name: String, _ calls: Int, _ buckets: [Int]) -> String {
+            "$\(name.utf8.count)\r\n\(name)\r\n*4\r\n$5\r\ncalls\r\n:\(calls)\r\n$14\r\nhistogram_usec\r\n"
+                + "*\(buckets.count)\r\n" + buckets.map { ":\($0)\r\n" }.joined()
+        }
+        func shown(_ names: String...) -> String { String(decoding: own.reply(names), as: UTF8.self) }
+        let identifier = part("client|id", 5, [1, 2, 2, 3, 33, 4, 1_082_130, 5])
+        #expect(shown("Client|ID") == "*2\r\n" + identifier)
+        #expect(shown() == "*4\r\n" + identifier + part("client|list", 1, [1, 1]))
+        #expect(shown("get", "client") == shown() && shown("cli") == "*0\r\n")
+        own.forgetAll()
+        #expect(shown() == "*0\r\n")
     }
 
     /// Three shards of even slots, each with two pages.
