@@ -1,7 +1,8 @@
 import RESP
 
 /// LATENCY HISTOGRAM of a database out of those of its shards: calls and buckets are cumulative counts, so they add up
-/// once a bucket that a shard left out has the value of the one before.
+/// once a bucket that a shard left out has the value of the one before. A call that went to every shard is one call:
+/// what the shard with most of them has stands for all.
 enum HistogramMerger {
     private struct Histogram {
         var calls = 0
@@ -20,7 +21,8 @@ enum HistogramMerger {
             for index in stride(from: 0, to: pairs.count, by: 2) {
                 guard case .text(let name) = pairs[index], let histogram = read(pairs[index + 1]) else { return nil }
                 if let before = merged[name] {
-                    merged[name] = sum(before, histogram)
+                    let larger = before.calls < histogram.calls ? histogram : before
+                    merged[name] = isForAllShards(name) ? larger : sum(before, histogram)
                 } else {
                     names.append(name)
                     merged[name] = histogram
@@ -43,6 +45,11 @@ enum HistogramMerger {
             }
         }
         return writer.bytes
+    }
+
+    private static func isForAllShards(_ name: [UInt8]) -> Bool {
+        let name = String(decoding: name, as: UTF8.self)
+        return name == "config|resetstat" || CommandHandling.special(name)?.isForAllShards == true
     }
 
     private static func read(_ reply: ReplyValue) -> Histogram? {

@@ -87,6 +87,11 @@ import Testing
             merge([part(3, [1, 2, 4, 3]), part(5, [2, 5])], .histogram(own: own)) == part(8, [1, 2, 2, 7, 4, 8]))
         #expect(merge([part(3, [1, 3]), "*0\r\n"], .histogram(own: own)) == part(3, [1, 3]))
         #expect(merge([":1\r\n", "*0\r\n"], .histogram(own: own)).hasPrefix("-ERR a shard answered"))
+        // One call of the client's is one for every shard.
+        func whole(_ calls: Int, _ bound: Int) -> String {
+            part(calls, [bound, calls]).replacing("$3\r\nget", with: "$8\r\nflushall")
+        }
+        #expect(merge([whole(1, 4), whole(2, 8), whole(2, 2)], .histogram(own: own)) == whole(2, 8))
     }
 
     /// What the proxy answers itself has redis' buckets and is found by redis' rules.
