@@ -93,6 +93,8 @@ package struct SettingRule: Hashable, Sendable {
     private static let limits = [
         // A script that nobody can interrupt for longer than a minute is not one that a shared machine should run.
         SettingRule("busy-reply-threshold", alias: "lua-time-limit", .integer(0...60_000)),
+        // Above it no proxy holds what a client sends, and redis takes no argument.
+        SettingRule("client-query-buffer-limit", .memory((1 << 20)...(512 << 20)), place: .proxy),
         SettingRule("proto-max-bulk-len", .memory((1 << 20)...Int64.max)),
         SettingRule("tcp-keepalive", .integer(0...Int64(Int32.max)), place: .proxy),
         SettingRule("timeout", .integer(0...Int64(Int32.max)), place: .proxy),

@@ -24,7 +24,7 @@ package enum ConfigurationView {
     /// don't exist.
     private static let administrative: Set<String> = [
         "aclfile", "auto-aof-rewrite-min-size", "auto-aof-rewrite-percentage", "client-output-buffer-limit",
-        "client-query-buffer-limit", "dbfilename", "dir", "enable-debug-command", "logfile", "loglevel", "masterauth",
+        "dbfilename", "dir", "enable-debug-command", "logfile", "loglevel", "masterauth",
         "masteruser", "min-replicas-max-lag", "min-replicas-to-write", "min-slaves-to-write", "oom-score-adj",
         "protected-mode", "repl-backlog-size", "repl-diskless-sync",
         "replica-serve-stale-data", "requirepass", "slave-serve-stale-data", "tls-cert-file", "tls-key-file",

@@ -8,7 +8,7 @@
     package static let outputBytes = 256 << 20
     /// The same for messages, which nobody asked for one by one (redis-server: 32 MiB).
     package static let messageBytes = 32 << 20
-    /// A command that has to be held whole (MSET over shards, EVAL) at most.
+    /// A command that has to be held whole (MSET over shards, EVAL) at most, and a single argument of any.
     package static let inputBytes = 512 << 20
     /// What the buffers of all clients of a loop may hold together; the largest is cut off beyond it.
     package static let loopBytes = 2 << 30
@@ -26,6 +26,8 @@
     /// `tcp-keepalive`; 1 ... 32,767.
     package private(set) var keepAliveSeconds = 300
 
+    /// What of that a database takes. Setting `client-query-buffer-limit`; 1 ... 512 MiB.
+    package private(set) var queryBytes = inputBytes
     /// Every command is to be in the slow log, so that none may be answered where it has none. Setting
     /// `slowlog-log-slower-than`. Above 0 what the proxy answers by itself is left out: it takes it a few hundred
     /// nanoseconds, and measuring would cost more.
@@ -40,6 +42,9 @@
         if let text = settings["timeout"], let value = Int(text), value >= 0 { idleSeconds = value }
         if let text = settings["tcp-keepalive"], let value = Int(text), (0...32767).contains(value) {
             keepAliveSeconds = value
+        }
+        if let text = settings["client-query-buffer-limit"], let value = Int(text), value > 0 {
+            queryBytes = min(value, Self.inputBytes)
         }
         tracksLatency = settings["latency-tracking"] != "no"
         logsEverything = settings["slowlog-log-slower-than"] == "0"

@@ -67,6 +67,8 @@ extension Worker {
             "maxclients": String(routes.maximumConnections),
             "maxmemory": String(routes.memoryLimitInForce.bytes), "port": String(routes.port),
             "replicaof": "", "slaveof": "",
+            "client-query-buffer-limit": routes.settings["client-query-buffer-limit"]
+                ?? String(SessionLimits.inputBytes),
             "timeout": routes.settings["timeout"] ?? "0", "tcp-keepalive": routes.settings["tcp-keepalive"] ?? "60",
         ]
     }

@@ -117,7 +117,7 @@ extension Worker {
         let used = consume(session, session.pointee.input.first, session.pointee.input.count)
         if session.pointee.isDead { return }
         pool.consume(&session.pointee.input, used)
-        if session.pointee.input.count > SessionLimits.inputBytes { close(session) }
+        if session.pointee.input.count > session.pointee.database.pointee.limits.queryBytes { close(session) }
     }
 
     /// The client sends no more, but may still read: replies that are due go out first.

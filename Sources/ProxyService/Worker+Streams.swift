@@ -32,7 +32,8 @@ extension Worker {
         }
         let head = CommandProgress.headBytes(bytes, count)
         var progress = CommandProgress(argumentCount: command.argumentCount)
-        let step = progress.advance(bytes + head, count - head)
+        let longest = database.pointee.limits.queryBytes
+        let step = progress.advance(bytes + head, count - head, longest: longest)
         guard step.outcome == .needsMore else { return 0 }
         let upstream = borrow(shard, for: session)
         session.pointee.streamUpstream = upstream
@@ -72,7 +73,8 @@ extension Worker {
             return 0
         }
         session.pointee.hasMoved = true
-        let step = session.pointee.progress.advance(bytes, count)
+        let step = session.pointee.progress.advance(
+            bytes, count, longest: session.pointee.database.pointee.limits.queryBytes)
         if let upstream = session.pointee.streamUpstream {
             send(upstream, bytes, step.taken)
         }  // Else the upstream was lost and the error is on its way: the rest is dropped.

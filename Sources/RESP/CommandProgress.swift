@@ -20,8 +20,12 @@ package struct CommandProgress {
 
     /// Takes as many bytes as belong to the command and are not half a header.
     ///
+    /// - Parameter longest: An argument longer than this has an invalid length; by default what redis has as its own
+    ///   limit, 512 MiB, above which none is valid.
     /// - Returns: How many were taken, and what follows from it. After an error the state is of no use.
-    package mutating func advance(_ bytes: Bytes, _ count: Int) -> (taken: Int, outcome: Outcome) {
+    package mutating func advance(
+        _ bytes: Bytes, _ count: Int, longest: Int? = nil
+    ) -> (taken: Int, outcome: Outcome) {
         var index = 0
         while true {
             if bulkLeft > 0 {
@@ -40,7 +44,9 @@ package struct CommandProgress {
             case .invalid: return (index, .invalidBulkLength)
             case .complete: break
             }
-            if length < 0 || length > maximumBulkBytes { return (index, .invalidBulkLength) }
+            if length < 0 || length > min(longest ?? maximumBulkBytes, maximumBulkBytes) {
+                return (index, .invalidBulkLength)
+            }
             argumentsLeft -= 1
             bulkLeft = length + 2
             index = at

@@ -37,6 +37,25 @@ import TestSupport
         #expect(try welcome.command(["PING"]) == "+PONG\r\n")
     }
 
+    /// As redis-server does: passed on while it arrives (SET), held whole (EVAL), either is the end of the connection.
+    @Test(arguments: ["SET", "EVAL"]) func aLongQueryIsCutOff(name: String) throws {
+        let fixture = try fixture(name == "SET" ? 180 : 181)
+        var routes = fixture.routes(1, port: 10001, shards: 2)
+        routes.settings["client-query-buffer-limit"] = String(1 << 20)
+        _ = try fixture.tell(.update(routes))
+        func words(_ count: Int) -> [String] {
+            let text = String(repeating: "x", count: count)
+            return name == "SET" ? ["SET", "key", text] : ["EVAL", "return #'\(text)'", "1", "key"]
+        }
+        let client = try fixture.connect(10001)
+        #expect(try !client.command(words(900 << 10)).hasPrefix("-"))
+        #expect(throws: (any Error).self) { try client.command(words(3 << 20)) }
+        let other = try fixture.connect(10001)
+        #expect(try other.command(["STRLEN", "key"]) == (name == "SET" ? ":921600\r\n" : ":0\r\n"))
+        _ = try fixture.tell(.update(fixture.routes(1, epoch: 2, port: 10001, shards: 2)))
+        #expect(try !other.command(words(3 << 20)).hasPrefix("-"))
+    }
+
     @Test func connectionsBeyondTheLimitAreRefused() throws {
         let fixture = try fixture(171, threads: 2)
         var routes = fixture.routes(1, port: 10001, shards: 2)

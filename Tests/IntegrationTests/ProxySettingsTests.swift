@@ -55,7 +55,7 @@ import Testing
             ["notify-keyspace-events", "Q"], ["timeout"], ["timeout", "1", "activerehashing", "maybe"],
             ["maxmemory-policy", "none"], ["maxmemory", "much"], ["daemonize", "yes"], ["io-threads", "4"],
             ["Tcp-Backlog", "7"], ["maxmemory-clients", "200%"], ["maxmemory-clients", "some"],
-            ["maxmemory", "1mb", "maxmemory-clients", "101%"],
+            ["maxmemory", "1mb", "maxmemory-clients", "101%"], ["client-query-buffer-limit", "some"],
         ] {
             let expected = try plain.command(["CONFIG", "SET"] + words)
             #expect(expected.hasPrefix("-"))
