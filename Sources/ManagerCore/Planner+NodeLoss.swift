@@ -4,12 +4,13 @@ package import Primitives
 /// Nodes are lost and come back. Any node may commit these.
 extension Planner {
     /// Votes that a node is lost. Nil when the vote stands, or the node is down or gone; or is only being taken in, and
-    /// has nothing that could be lost.
+    /// has nothing that could be lost. Nor has one a vote that was removed and hasn't heard of it: it would stand for
+    /// ever.
     ///
     /// Votes rewrite the head, so that of a withdrawal and the plan that counts the vote only one goes through.
     package static func suspect(_ node: NodeID, by voter: NodeID, in state: ClusterState) -> Plan? {
         guard let head = state.head, let record = state.nodes[node], record.status.canBeLost,
-            state.suspicions[node]?.contains(voter) != true
+            state.nodes[voter] != nil, state.suspicions[node]?.contains(voter) != true
         else { return nil }
         return Plan(changes: [.head(head), .suspicion(node, by: voter)])
     }

@@ -71,6 +71,15 @@ struct SimulatorFindingsTests {
         #expect(lost(&world)?.database?.primaries.map(\.id) == [replica])
     }
 
+    /// It slept over its removal and votes by its old copy; the plan is made anew from the newest state. Nobody would
+    /// ever take the vote back.
+    @Test func aNodeThatWasRemovedHasNoVote() throws {
+        var world = World(nodes: 4)
+        world.commit(Plan(changes: [.removed(.node(NodeID(4)))]))
+        #expect(Planner.suspect(NodeID(1), by: NodeID(4), in: world.state) == nil)
+        #expect(Planner.suspect(NodeID(1), by: NodeID(2), in: world.state) != nil)
+    }
+
     /// A failover planned by another node from the record before would bring the old status back.
     @Test func whoeverWritesARecordWritesTheHead() throws {
         var world = World(nodes: 3)
