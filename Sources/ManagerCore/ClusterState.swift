@@ -22,6 +22,7 @@ package struct ClusterState: Sendable, Equatable {
     /// The newest revision that went in.
     package private(set) var revision: Int64 = 0
     package private(set) var usage = UsageIndex()
+    private(set) var groups = GroupIndex()
     /// From this node's disk, since the store can't be read: good to go on with, but what it doesn't know may exist.
     package var isProvisional = false
 
@@ -39,13 +40,15 @@ package struct ClusterState: Sendable, Equatable {
             headRevision = revision
         case .authority(let record): authority = record
         case .leader(let node): leader = node
-        case .node(let record): nodes[record.id] = record
+        case .node(let record): set(record.id, record)
         case .database(let configuration): set(configuration.id, configuration)
         case .action(let record): set(record.id, record)
         case .user(let record): users[record.id] = record
         case .token(let record): tokens[record.id] = record
         case .suspicion(let node, let voter): suspicions[node, default: []].insert(voter)
-        case .recovery(let record): recovery = record
+        case .recovery(let record):
+            recovery = record
+            groups = GroupIndex()
         case .removed(let removed):
             revisions[key] = nil
             remove(removed)
@@ -65,16 +68,23 @@ package struct ClusterState: Sendable, Equatable {
             headRevision = 0
         case .authority: authority = nil
         case .leader: leader = nil
-        case .node(let id): nodes[id] = nil
+        case .node(let id): set(id, nil)
         case .database(let id): set(id, nil)
         case .action(let id): set(id, nil)
         case .user(let id): users[id] = nil
         case .token(let id): tokens[id] = nil
-        case .recovery: recovery = nil
+        case .recovery:
+            recovery = nil
+            groups = GroupIndex()
         case .suspicion(let node, let voter):
             suspicions[node]?.remove(voter)
             if suspicions[node]?.isEmpty == true { suspicions[node] = nil }
         }
+    }
+
+    private mutating func set(_ id: NodeID, _ node: NodeRecord?) {
+        nodes[id] = node
+        groups = GroupIndex()
     }
 
     private mutating func set(_ id: DatabaseID, _ configuration: DatabaseConfiguration?) {

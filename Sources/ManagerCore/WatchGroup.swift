@@ -70,12 +70,16 @@ extension WatchGroup {
 extension ClusterState {
     /// Without the nodes that a recovery of the store declared to be lost, or the survivors would wait for them.
     package func group(of node: NodeID) -> WatchGroup {
-        let lost = Set(recovery?.lost ?? [])
-        return WatchGroup(of: node, in: nodes.filter { $0.key == node || !lost.contains($0.key) })
+        groups.group(of: node) {
+            let lost = Set(recovery?.lost ?? [])
+            return WatchGroup(of: node, in: nodes.filter { $0.key == node || !lost.contains($0.key) })
+        }
     }
 
     /// Nodes that `node` watches, in order.
     package func watched(by node: NodeID) -> [NodeID] {
-        nodes.keys.filter { $0 != node && group(of: $0).watchers.contains(node) }.sorted()
+        groups.watched(by: node) {
+            nodes.keys.filter { $0 != node && group(of: $0).watchers.contains(node) }.sorted()
+        }
     }
 }
