@@ -10,6 +10,8 @@ package enum NodeActionMachine {
     package static let maximumFailures = 3
     /// A replica this close behind is let take over; it catches up within the pause.
     package static let maximumLag: Int64 = 1 << 20
+    /// Refusals of a place for a shard that waiting doesn't change.
+    private static let lasting = ["replication_node_violation", "rack_awareness_violation", "insufficient_resources"]
 
     package enum Step: Sendable, Equatable {
         case wait(progress: Int, message: String)
@@ -60,6 +62,9 @@ package enum NodeActionMachine {
             guard running.count < maximumParts else { break }
             switch plan(work, of: database, parent: action, in: state, copies: copies, fresh: fresh, now: now) {
             case .success(let plan): return .commit(plan)
+            // What can't come back stays where it is.
+            case .failure(let reason) where action.kind == .maintenanceOff && lasting.contains(reason.code):
+                stuck.append(reason.description)
             case .failure(let reason): reasons.append(reason.description)
             }
         }

@@ -116,6 +116,27 @@ import Testing
         #expect(world.state == before)
     }
 
+    /// In the meantime it has got a replica in the node's own rack.
+    @Test func whatCanNotComeBackStaysWhereItIs() throws {
+        var world = try world()
+        let node = drainable(world)
+        _ = try drain(node, &world)
+        world.drive()
+        try world.update(DatabaseID(2)) { $0.isReplicated = true }
+        world.drive()
+        let replica = try #require(world.state.databases[DatabaseID(2)]?.shards.first { $0.role == .replica })
+        for id in [NodeID(node), replica.node] {
+            world.commit(
+                try Planner.changeNode(
+                    id, rackID: "r1", acceptsShards: nil, maximumShards: nil, maximumEndpoints: nil, in: world.state))
+        }
+        let end = try undrain(node, &world)
+        world.drive()
+        #expect(world.state.actions[end.id]?.status == .completed)
+        #expect(world.state.nodes[NodeID(node)]?.maintenance == nil && world.brokenRules().isEmpty)
+        #expect(world.state.databases[DatabaseID(2)]?.primaries[0].node != NodeID(node))
+    }
+
     /// Wherever a leader dies, the next one ends the drain, and its end finds everything.
     @Test func anUndrainInTheMiddleOfADrainRestoresAll() throws {
         var world = try world()
