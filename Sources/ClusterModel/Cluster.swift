@@ -158,6 +158,11 @@ package struct ActionRecord: Hashable, Codable, Sendable {
     package var parent: ActionID?
     /// How often a migration's change of primaries was given up so far.
     package var rollbacks: Int
+    /// The node was down when its removal was asked for, or is by the word of who asked again: nobody waits for what it
+    /// would have to say.
+    package var isNodeOff: Bool
+    /// The same, and data without a second copy may be given up.
+    package var isForced: Bool
     /// The epoch that the executors have to reach.
     package var epoch: Epoch
     package var status: Status
@@ -171,13 +176,16 @@ package struct ActionRecord: Hashable, Codable, Sendable {
     package init(
         id: ActionID, kind: Kind, database: DatabaseID, epoch: Epoch, status: Status, progress: Int = 0,
         message: String = "", shard: ShardID? = nil, source: ShardID? = nil, node: NodeID? = nil,
-        parent: ActionID? = nil, rollbacks: Int = 0, createdAt: WallTime, changedAt: WallTime
+        parent: ActionID? = nil, rollbacks: Int = 0, isNodeOff: Bool = false, isForced: Bool = false,
+        createdAt: WallTime, changedAt: WallTime
     ) {
         self.shard = shard
         self.source = source
         self.node = node
         self.parent = parent
         self.rollbacks = rollbacks
+        self.isNodeOff = isNodeOff
+        self.isForced = isForced
         self.id = id
         self.kind = kind
         self.database = database

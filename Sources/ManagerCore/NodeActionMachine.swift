@@ -29,9 +29,23 @@ package enum NodeActionMachine {
         }
     }
 
-    /// - Parameter copies: Of ``shardsToInspect(_:in:)``.
+    /// Databases that a node which is leaving has to say of that its proxy doesn't serve them any more: once it is gone
+    /// nobody asks it, and what its proxy writes without a lease, or under the last one, nothing would stop. Nil while
+    /// there is something else to do first.
+    package static func farewells(_ action: ActionRecord, in state: ClusterState) -> [DatabaseConfiguration]? {
+        guard action.kind == .removeNode, let id = action.node, let node = state.nodes[id], node.status != .down,
+            node.storeRole == .client, work(of: action, in: state).isEmpty,
+            !state.databases.values.contains(where: { $0.endpoint.nodes.contains(id) })
+        else { return nil }
+        return state.databases.values.sorted { $0.id < $1.id }
+    }
+
+    /// - Parameters:
+    ///   - copies: Of ``shardsToInspect(_:in:)``.
+    ///   - farewells: What the node says of ``farewells(_:in:)``; nil where it isn't asked.
     package static func next(
-        _ action: ActionRecord, in state: ClusterState, copies: [ShardID: ShardCopy], fresh: Fresh, now: WallTime
+        _ action: ActionRecord, in state: ClusterState, copies: [ShardID: ShardCopy],
+        farewells: [DatabaseID: NodeProgress]? = nil, fresh: Fresh, now: WallTime
     ) -> Step {
         guard let id = action.node, let node = state.nodes[id] else {
             return action.kind == .removeNode ? .complete : .fail(message: "the node is gone")
@@ -72,9 +86,15 @@ package enum NodeActionMachine {
             return .wait(progress: progress(action, node, left: left.count, in: state), message: first)
         }
         if let first = stuck.first {
-            return action.kind == .maintenanceOff
-                ? ended(action, node, stuck.count, in: state, now: now) : .fail(message: first)
+            switch action.kind {
+            case .maintenanceOff: return ended(action, node, stuck.count, in: state, now: now)
+            case .removeNode:
+                return Planner.removalFailed(action, first, in: state, now: now).map { .commit($0) }
+                    ?? .fail(message: first)
+            default: return .fail(message: first)
+            }
         }
+        if let reason = silence(action, node, farewells) { return .wait(progress: 97, message: reason) }
         return finish(action, node, in: state, now: now)
     }
 
@@ -108,12 +128,22 @@ package enum NodeActionMachine {
         case .removeNode:
             return Planner.shards(on: id, in: state).map { database, shard in
                 guard node.status == .down, shard.role == .primary else { return (database, .move(shard)) }
-                return database.replicas(of: shard, in: state).isEmpty
-                    ? (database, .giveUp(shard))
-                    : (database, .leave("a replica of shard \(shard.id) is taking over"))
+                guard database.replicas(of: shard, in: state).isEmpty else {
+                    return (database, .leave("a replica of shard \(shard.id) is taking over"))
+                }
+                // It may have gone down since, and be back in a moment.
+                guard action.isForced else { return (database, .leave(onlyCopy(shard, of: database, on: id))) }
+                return (database, .giveUp(shard))
             }
         case .createDatabase, .updateDatabase, .deleteDatabase, .failover, .switchover, .migrateShard: return []
         }
+    }
+
+    private static func onlyCopy(
+        _ shard: ShardConfiguration, of database: DatabaseConfiguration, on node: NodeID
+    ) -> String {
+        "node \(node) went down and has the only copy of shard \(shard.id) of database \(database.id) "
+            + "(\(database.policy.name)): bring it back, cancel this, or ask for it again by force"
     }
 
     /// Nil: it is back, or can't be.
@@ -174,6 +204,23 @@ package enum NodeActionMachine {
     }
 
     // MARK: The end
+
+    /// Why a node can't go yet though nothing is left on it; nil: it can.
+    private static func silence(
+        _ action: ActionRecord, _ node: NodeRecord, _ farewells: [DatabaseID: NodeProgress]?
+    ) -> String? {
+        guard action.kind == .removeNode else { return nil }
+        if node.status == .down {
+            return action.isNodeOff
+                ? nil
+                : "node \(node.id) went down: bring it back, or switch it off and ask for its removal again"
+        }
+        for (database, answer) in (farewells ?? [:]).sorted(by: { $0.key < $1.key }) {
+            if case .applied = answer { continue }
+            return "node \(node.id) has not confirmed that its proxy serves database \(database) no longer"
+        }
+        return nil
+    }
 
     private static func finish(
         _ action: ActionRecord, _ node: NodeRecord, in state: ClusterState, now: WallTime

@@ -77,11 +77,12 @@ extension Planner {
     // MARK: Parts
 
     static func begun(
-        _ kind: ActionRecord.Kind, _ node: NodeRecord, head: ClusterHead, fresh: Fresh, now: WallTime
+        _ kind: ActionRecord.Kind, _ node: NodeRecord, isNodeOff: Bool = false, isForced: Bool = false,
+        head: ClusterHead, fresh: Fresh, now: WallTime
     ) -> Plan {
         let action = ActionRecord(
             id: fresh.action, kind: kind, database: .none, epoch: head.epoch, status: .pending, node: node.id,
-            createdAt: now, changedAt: now)
+            isNodeOff: isNodeOff, isForced: isForced, createdAt: now, changedAt: now)
         return Plan(changes: [.head(head), .node(node), .action(action)], action: action, node: node)
     }
 

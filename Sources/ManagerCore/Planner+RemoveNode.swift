@@ -3,7 +3,8 @@ package import Primitives
 
 /// A node leaves the cluster for good: all shards are moved off it, the store does without it, its record goes.
 extension Planner {
-    /// - Parameter isForced: Give up primaries without a second copy on a node that is down.
+    /// A node that goes down later is waited for, until its removal is asked for again.
+    /// - Parameter isForced: Give up primaries without a second copy on a node that is down now.
     /// - Throws: `node_not_found` (404), `busy`, `last_node`, `no_quorum`, `data_loss` (409),
     ///   `replication_node_violation`, `insufficient_resources`.
     package static func removeNode(
@@ -17,8 +18,13 @@ extension Planner {
             drain.message = "overtaken by remove_node"
             drain.changedAt = now
             overtaken = [drain]
-        } else if let running = try unfinished(.removeNode, on: node, in: state) {
-            return Plan(changes: [], action: running, node: node)
+        } else if var running = try unfinished(.removeNode, on: node, in: state) {
+            let before = running
+            running.isNodeOff = running.isNodeOff || node.status == .down
+            running.isForced = running.isForced || (isForced && node.status == .down)
+            guard running != before else { return Plan(changes: [], action: running, node: node) }
+            running.changedAt = now
+            return Plan(changes: [.head(head), .action(running)], action: running, node: node)
         }
         guard state.nodes.values.contains(where: { $0.id != id && !$0.isLeaving }) else {
             throw PlanError(
@@ -32,7 +38,9 @@ extension Planner {
         if node.status == .active { node.status = .decommissioning }
         try refuseWithoutRoom(for: shards(on: id, in: state), leaving: node, movesAll: true, in: state)
         _ = head.raiseEpoch()
-        var plan = begun(.removeNode, node, head: head, fresh: fresh, now: now)
+        var plan = begun(
+            .removeNode, node, isNodeOff: node.status == .down, isForced: isForced && node.status == .down,
+            head: head, fresh: fresh, now: now)
         plan.changes += overtaken.map { .action($0) }
         return plan
     }
@@ -41,10 +49,22 @@ extension Planner {
     static func cancelNodeAction(
         _ action: ActionRecord, in state: ClusterState, now: WallTime
     ) throws(PlanError) -> Plan {
-        var head = try head(of: state)
-        var action = action
+        stopped(action, "cancelled", head: try head(of: state), in: state, now: now)
+    }
+
+    /// Without this a node whose removal has failed would be about to leave for ever.
+    static func removalFailed(
+        _ action: ActionRecord, _ message: String, in state: ClusterState, now: WallTime
+    ) -> Plan? {
+        state.head.map { stopped(action, message, head: $0, in: state, now: now) }
+    }
+
+    private static func stopped(
+        _ action: ActionRecord, _ message: String, head: ClusterHead, in state: ClusterState, now: WallTime
+    ) -> Plan {
+        var (head, action) = (head, action)
         action.status = .failed
-        action.message = "cancelled"
+        action.message = message
         action.changedAt = now
         _ = head.raiseEpoch()
         var changes: [StateChange] = [.head(head), .action(action)]

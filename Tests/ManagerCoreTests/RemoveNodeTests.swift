@@ -89,6 +89,63 @@ import Testing
         #expect(world.brokenRules().isEmpty)
     }
 
+    /// Nobody has agreed to lose anything, and it may be back in a moment.
+    @Test func aNodeThatGoesDownWhileItLeavesKeepsItsOnlyCopies() throws {
+        var world = try world()
+        let only = try #require(world.state.databases[DatabaseID(2)]?.primaries.first { $0.node == NodeID(4) })
+        let action = try remove(4, &world)
+        world.fail(4)
+        world.drive()
+        #expect(world.state.shard(only.id) != nil && world.state.actions[action.id]?.status.isFinal == false)
+        #expect(try remove(4, &world).isForced == false)
+        world.drive()
+        #expect(world.state.shard(only.id) != nil)
+        #expect(try remove(4, isForced: true, &world).id == action.id)
+        world.drive()
+        #expect(world.state.shard(only.id) == nil && world.state.nodes[NodeID(4)] == nil)
+        #expect(world.brokenRules().isEmpty)
+    }
+
+    /// Once it is gone nobody asks it any more.
+    @Test func aNodeGoesWhenItsProxyServesNothing() throws {
+        var world = try world()
+        let action = try remove(4, &world)
+        while NodeActionMachine.farewells(action, in: world.state) == nil {
+            let isOver = !world.stepOnce()
+            try #require(!isOver)
+        }
+        let asked = try #require(NodeActionMachine.farewells(action, in: world.state)).map(\.id)
+        #expect(asked == [DatabaseID(1), DatabaseID(2)])
+        let (state, fresh) = (world.state, world.fresh())
+        func next(_ answer: NodeProgress) -> NodeActionMachine.Step {
+            let farewells = Dictionary(uniqueKeysWithValues: asked.map { ($0, answer) })
+            return NodeActionMachine.next(
+                action, in: state, copies: [:], farewells: farewells, fresh: fresh, now: world.now)
+        }
+        guard case .wait(_, let reason) = next(.unreachable("cut off")) else { throw PlanError("gone", "") }
+        #expect(reason == "node 4 has not confirmed that its proxy serves database 1 no longer")
+        guard case .commit = next(.applied(state.head?.epoch ?? .zero)) else { throw PlanError("stays", "") }
+    }
+
+    /// Else it would be about to leave for ever, with nothing to cancel.
+    @Test func aRemovalThatFailsLeavesTheNodeAsItWas() throws {
+        var world = try world()
+        let action = try remove(2, &world)
+        for _ in 0..<500 where world.state.actions[action.id]?.status.isFinal == false {
+            let parts = world.state.actions.values.filter { $0.parent == action.id && !$0.status.isFinal }
+            let plans = parts.compactMap {
+                Planner.abandonMigration($0.id, reason: "no luck", in: world.state, now: world.now)
+            }
+            if let plan = plans.first { world.commit(plan) } else { world.stepOnce() }
+        }
+        let node = try #require(world.state.nodes[NodeID(2)])
+        #expect(world.state.actions[action.id]?.status == .failed)
+        #expect(world.state.actions[action.id]?.message.contains("no luck") == true)
+        #expect(node.status == .active && node.takesShards && !node.isLeaving)
+        world.drive()
+        #expect(world.brokenRules().isEmpty)
+    }
+
     @Test func aStoreWithoutMajorityIsRefused() throws {
         var world = try world()
         world.fail(3)
