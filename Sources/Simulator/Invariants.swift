@@ -61,6 +61,10 @@ final class Invariants {
     private func checkRecords(_ snapshot: SimulatedStore.Snapshot) {
         let new = snapshot.state
         for database in snapshot.databases {
+            let named = database.shards.map(\.node) + database.endpoint.nodes
+            if let gone = named.first(where: { new.nodes[$0] == nil }) {
+                simulation.violate("database \(database.id) names node \(gone), which was removed")
+            }
             if let before = lastChecked?.state.databases[database.id] {
                 if database.epoch < before.epoch { simulation.violate("database \(database.id) goes back an epoch") }
                 if database.fence > before.fence { failovers += 1 }
@@ -70,8 +74,12 @@ final class Invariants {
                     simulation.violate("replica \(replica.id) has no primary")
                     continue
                 }
+                // A shard that moves may do so within its rack.
+                let isMoving = new.unfinishedActions(of: database.id).contains {
+                    $0.shard == replica.id || $0.source == replica.id || $0.shard == primary.id
+                }
                 let racks = [new.nodes[primary.node]?.rackID, new.nodes[replica.node]?.rackID]
-                let isSameRack = racks[0] == racks[1] && racks[0]?.isEmpty == false
+                let isSameRack = !isMoving && racks[0] == racks[1] && racks[0]?.isEmpty == false
                 if primary.node == replica.node || isSameRack {
                     simulation.violate("replica \(replica.id) is beside its primary \(primary.id)")
                 }
@@ -98,11 +106,21 @@ final class Invariants {
             guard !state.group(of: node.id).canOutvote || node.proxy.lease.map({ $0 > node.manager.boot }) == true
             else { return "node \(node.id) has no lease" }
         }
+        for node in simulation.nodes where state.nodes[node.id] == nil && node.manager.process.runs {
+            // One that hasn't joined yet has nothing either.
+            guard node.shards.isEmpty, node.proxy.routes.isEmpty else {
+                return "node \(node.id), which was removed, still serves something"
+            }
+        }
+        guard simulation.nodes.contains(where: \.manager.leads) else { return "nobody leads" }
         if let suspected = state.suspicions.keys.sorted().first { return "a vote against node \(suspected) stands" }
         let unfinished = state.actions.values.filter { !$0.status.isFinal }
             .sorted { $0.id.description < $1.id.description }
         if let action = unfinished.first {
             return "action \(action.id) \(action.kind.rawValue) has not ended: \(action.message)"
+        }
+        if Planner.rebindEndpoints(in: state, now: SimulatedOperators.wall) != nil {
+            return "an endpoint is not where its policy wants it"
         }
         return unrestOfDatabases()
     }
@@ -113,12 +131,34 @@ final class Invariants {
             guard database.status == .active else { return "database \(database.id) is \(database.status.rawValue)" }
             guard database.transitions.isEmpty else { return "a transition of database \(database.id) has not ended" }
             for shard in database.shards {
+                guard !shard.isCopying else { return "shard \(shard.id) is a copy of nobody's migration" }
                 guard simulation.node(shard.node).manager.isSettled(shard, of: database) else {
                     return "shard \(shard.id) on node \(shard.node) is not as it should be"
                 }
             }
         }
         return nil
+    }
+
+    /// A node that was drained, and again when all was whole, has no primaries; one that was not, or came back, is like
+    /// any other.
+    func checkNodes() {
+        let state = simulation.store.newest.state
+        for node in state.sortedNodes {
+            let isDrained =
+                state.actions.values.filter { $0.node == node.id && $0.kind == .maintenanceOn }
+                .max { ($0.epoch, $0.createdAt) < ($1.epoch, $1.createdAt) }?.status == .completed
+            if node.maintenance != nil, isDrained, simulation.operators.drainedAgain.contains(node.id) {
+                for database in simulation.store.newest.databases where database.status == .active {
+                    for primary in database.primaries where primary.node == node.id {
+                        return simulation.violate("node \(node.id) was drained and has primary \(primary.id)")
+                    }
+                }
+            }
+            if node.isLeaving || (node.maintenance == nil && !node.acceptsShards) {
+                return simulation.violate("node \(node.id) takes no shards, and nothing is under way that says why")
+            }
+        }
     }
 
     /// G1: what was acknowledged is there. Promised for `replica` databases while one machine at a time fails, and for

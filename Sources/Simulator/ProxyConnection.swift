@@ -33,8 +33,8 @@ final class ProxyConnection {
         let names = Set(wanted.map(\.database))
         for routes in wanted { told[routes.database] = routes }
         let events = events
-        tell { [weak self, simulation] proxy in
-            proxy.confirm = { [weak self, simulation] database, epoch in
+        tell { [weak self, unowned simulation] proxy in
+            proxy.confirm = { [weak self, unowned simulation] database, epoch in
                 simulation.network.send(over: events) { [weak self] in
                     self?.confirmed(database, epoch)
                     changed()

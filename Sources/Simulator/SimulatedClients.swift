@@ -12,7 +12,7 @@ final class SimulatedClients {
     private static let count = 4
     private static let patience = Span.seconds(5)
 
-    private unowned let simulation: Simulation
+    private unowned(unsafe) let simulation: Simulation
     private(set) var counts = WriteCounts()
     private(set) var acknowledged: [DatabaseID: [Acknowledged]] = [:]
     private(set) var firstError = ""
@@ -57,6 +57,9 @@ final class SimulatedClients {
     private func endpoints(of database: DatabaseConfiguration) -> [NodeID] {
         guard simulation.settings.kind == .calm else { return database.endpoint.nodes }
         return database.endpoint.nodes.filter { node in
+            guard !simulation.operators.leaving.contains(node),
+                simulation.store.newest.state.nodes[node]?.isLeaving == false
+            else { return false }
             let proxy = simulation.node(node).proxy
             return proxy.routes[database.id].map(proxy.mayWrite) ?? false
         }

@@ -21,51 +21,81 @@ extension SimulatedManager {
 
     /// A primary of ours has ended: its replica takes over, when it can.
     func failOver(_ shard: ShardConfiguration, of database: DatabaseConfiguration) {
-        let replica = database.shards.first { $0.role == .replica && $0.slots == shard.slots }
-        guard let replica, let state, state.nodes[replica.node]?.status == .active,
-            failingOver.insert(shard.id).inserted
-        else { return }
-        ask(replica.node) {
-            $0.isUsable(replica.id)
-        } _: { [unowned self] isUsable in
-            guard let isUsable else {
+        guard let state else { return }
+        let replicas = database.replicas(of: shard, in: state)
+        guard !replicas.isEmpty, failingOver.insert(shard.id).inserted else { return }
+        fitness(replicas) { [unowned self] answers in
+            guard let best = best(of: answers) else {
                 failingOver.remove(shard.id)
-                return
-            }
-            guard isUsable else {
-                failingOver.remove(shard.id)
-                policies[shard.id]?.release()
+                // All have said that they can't.
+                if answers.count == replicas.count { policies[shard.id]?.release() }
                 return
             }
             edit { [unowned self] state in
                 guard simulation.shards[shard.id]?.process.isAlive != true else { return nil }
-                return try Planner.failOver(shard.id, to: replica.id, in: state, fresh: simulation.fresh(), now: wall)
+                return try Planner.failOver(shard.id, to: best, in: state, fresh: simulation.fresh(), now: wall)
             } _: { [unowned self] result in
                 failingOver.remove(shard.id)
-                if result == .done { simulation.tell(process, "shard \(shard.id) has ended: \(replica.id) takes over") }
+                if result == .done { simulation.tell(process, "shard \(shard.id) has ended: \(best) takes over") }
             }
         }
     }
 
-    /// Primaries of nodes that are down: their replicas on this node take over.
-    func failOverLost(_ state: ClusterState) {
+    /// Whether a replica could take over, as its node sees it.
+    private enum Fitness {
+        case unfit
+        case fit(ShardCopy)
+    }
+
+    /// Without those whose nodes don't answer.
+    private func fitness(_ replicas: [ShardConfiguration], _ then: @escaping ([ShardID: Fitness]) -> Void) {
+        var answers: [ShardID: Fitness] = [:]
+        var open = replicas.count
+        guard open > 0 else { return then(answers) }
+        for replica in replicas {
+            ask(replica.node) { peer -> Fitness? in
+                guard peer.isUsable(replica.id), let copy = peer.copy(of: replica.id) else { return .unfit }
+                return .fit(copy)
+            } _: { answer in
+                answers[replica.id] = answer
+                open -= 1
+                if open == 0 { then(answers) }
+            }
+        }
+    }
+
+    /// The most advanced one of those that can take over.
+    private func best(of answers: [ShardID: Fitness]) -> ShardID? {
+        let copies = answers.compactMapValues { answer in
+            if case .fit(let copy) = answer { copy } else { nil }
+        }
+        return ReplicaChoice(persistence: .none).best(of: copies)
+    }
+
+    /// Primaries of nodes that are down: their replicas take over, and the node of one of them sees to it.
+    func failOverLost(_ snapshot: SimulatedStore.Snapshot) {
+        guard snapshot.hasLostNodes else { return }
+        let state = snapshot.state
         for id in Planner.databasesWithLostPrimaries(in: state) {
             guard let database = state.databases[id] else { continue }
-            let own = database.shards.filter { $0.role == .replica && $0.node == node && isUsable($0.id) }
-            let isConcerned = own.contains { shard in
-                database.primary(of: shard).map { state.nodes[$0.node]?.status == .down } ?? false
-            }
-            guard isConcerned, failingOverDatabases.insert(id).inserted else { continue }
-            edit { [unowned self] state in
-                Planner.failOverLost(
-                    of: id,
-                    to: { primary in
-                        own.first { $0.slots == primary.slots && self.isUsable($0.id) }?.id
-                    }, in: state, fresh: simulation.fresh(), now: wall)
-            } _: { [unowned self] result in
-                failingOverDatabases.remove(id)
-                if result == .done {
-                    simulation.tell(process, "takes over primaries of database \(id) from a lost node")
+            let lost = database.primaries.filter { state.nodes[$0.node]?.status == .down }
+            let replicas = lost.flatMap { database.replicas(of: $0, in: state) }
+            guard replicas.contains(where: { $0.node == node && isUsable($0.id) }),
+                failingOverDatabases.insert(id).inserted
+            else { continue }
+            fitness(replicas) { [unowned self] answers in
+                edit { [unowned self] state in
+                    Planner.failOverLost(
+                        of: id,
+                        to: { primary in
+                            let own = state.databases[id]?.replicas(of: primary, in: state).map(\.id) ?? []
+                            return self.best(of: answers.filter { own.contains($0.key) })
+                        }, in: state, fresh: simulation.fresh(), now: wall)
+                } _: { [unowned self] result in
+                    failingOverDatabases.remove(id)
+                    if result == .done {
+                        simulation.tell(process, "takes over primaries of database \(id) from a lost node")
+                    }
                 }
             }
         }

@@ -11,15 +11,16 @@ extension SimulatedManager {
 
     func lead(_ snapshot: SimulatedStore.Snapshot) {
         let state = snapshot.state
-        guard state.nodes[node] != nil else { return }
+        guard snapshot.members.contains(node) else { return }
         guard leads, let term else {
             self.term = nil
             return campaign(state)
         }
         if boot - term.until > -1100 { renew(term.revision) }
-        for action in state.actions.values.sorted(by: { $0.id.description < $1.id.description })
-        where !action.status.isFinal { drive(action, state) }
-        for newcomer in state.sortedNodes where newcomer.status == .provisioning { settleJoin(newcomer.id, state) }
+        for action in snapshot.unfinished { drive(action, state) }
+        for newcomer in snapshot.newcomers { settleJoin(newcomer, state) }
+        keepVoters(snapshot)
+        keepReplicas(state)
         for database in snapshot.databases {
             if !database.isLeased { noteLeased(database, state) }
         }
@@ -51,6 +52,7 @@ extension SimulatedManager {
             boundRevision = -1
             askedLeases = []
             heldSince = [:]
+            lookedAtReplicas = nil
             term = (snapshot.revision, asked + Self.termSpan)
         }
     }
@@ -108,8 +110,12 @@ extension SimulatedManager {
 
     private func drive(_ action: ActionRecord, _ state: ClusterState) {
         guard askedActions.insert(action.id).inserted else { return }
-        if action.kind == .switchover, let database = state.databases[action.database] {
-            return driveSwitchover(action, of: database, state)
+        switch action.kind {
+        case .switchover:
+            if let database = state.databases[action.database] { return driveSwitchover(action, of: database, state) }
+        case .migrateShard: return driveMigration(action, state)
+        case .maintenanceOn, .maintenanceOff, .removeNode: return driveNodeAction(action, state)
+        case .createDatabase, .updateDatabase, .deleteDatabase, .failover: break
         }
         let nodes = action.nodesToAsk(in: state)
         collect(nodes) { peer in
@@ -117,10 +123,7 @@ extension SimulatedManager {
         } _: { [unowned self] answers in
             let answers = answers.mapValues { $0 ?? .unreachable("no answer") }
             guard let state = self.state else { return }
-            // By the wall clock a leader whose clock is an hour ahead would give up at once.
-            let takenUp = takenUpAt[action.id] ?? boot
-            takenUpAt[action.id] = takenUp
-            let now = WallTime(milliseconds: action.createdAt.milliseconds + (boot - takenUp))
+            let now = WallTime(milliseconds: action.createdAt.milliseconds + (boot - takenUp(action)))
             let step = ActionMachine.next(
                 action, database: state.databases[action.database], answers: answers, down: state.lostNodes, now: now)
             edit(asLeader: true) { [unowned self] state in
@@ -138,12 +141,12 @@ extension SimulatedManager {
                     case .fail(let message): simulation.tell(process, "action \(action.id) failed: \(message)")
                     }
                 }
-                simulation.after(clock.span(200), for: process) { [unowned self] in askedActions.remove(action.id) }
+                askAgain(action.id, in: 200)
             }
         }
     }
 
-    private func collect<Answer>(
+    func collect<Answer>(
         _ nodes: [NodeID], _ question: @escaping (SimulatedManager) -> Answer?,
         _ then: @escaping ([NodeID: Answer?]) -> Void
     ) {
@@ -168,21 +171,10 @@ extension SimulatedManager {
         collect(nodes) {
             $0.progress(of: database.id, epoch)
         } _: { [unowned self] answers in
-            // The primary after all proxies have answered, the replica after the primary.
-            copy(transition.from, of: database) { [unowned self] primary in
-                copy(transition.to, of: database) { [unowned self] replica in
-                    var copies: [ShardID: ShardCopy] = [:]
-                    copies[transition.from] = primary
-                    copies[transition.to] = replica
-                    conclude(action, of: database, answers.mapValues { $0 ?? .unreachable("no answer") }, copies)
-                }
+            copiesWhileHeld(transition, of: database) { [unowned self] copies in
+                conclude(action, of: database, answers.mapValues { $0 ?? .unreachable("no answer") }, copies)
             }
         }
-    }
-
-    private func copy(_ id: ShardID, of database: DatabaseConfiguration, _ then: @escaping (ShardCopy?) -> Void) {
-        guard let shard = database.shards.first(where: { $0.id == id }) else { return then(nil) }
-        ask(shard.node, within: 500, { $0.copy(of: id) }, then)
     }
 
     private func conclude(
@@ -190,16 +182,14 @@ extension SimulatedManager {
         _ copies: [ShardID: ShardCopy]
     ) {
         let end: () -> Void = { [unowned self] in
-            simulation.after(clock.span(20), for: process) { [unowned self] in askedActions.remove(action.id) }
+            askAgain(action.id, in: 20)
         }
         guard let state, let current = state.actions[action.id], !current.status.isFinal else { return end() }
         // Counted from when it was first seen: the clocks of two leaders may be an hour apart.
         var now = wall
         let newest = state.databases[database.id] ?? database
         if let target = action.shard, let transition = newest.transitions.first(where: { $0.to == target }) {
-            let since = heldSince[target] ?? boot
-            heldSince[target] = since
-            now = WallTime(milliseconds: transition.since.milliseconds + (boot - since))
+            now = heldTime(transition)
         }
         let isSame = newest.epoch == database.epoch
         let step = SwitchoverMachine.next(
@@ -230,7 +220,5 @@ extension SimulatedManager {
         case .complete: simulation.tell(process, "switchover to shard \(target) is completed")
         case .fail(let message): simulation.tell(process, "switchover to shard \(target) failed: \(message)")
         }
-        if case .wait = step { return }
-        if let shard = action.shard { heldSince[shard] = nil }
     }
 }

@@ -5,8 +5,8 @@ import Primitives
 /// Heartbeats, votes and the serving lease.
 extension SimulatedManager {
     func sendHeartbeats() {
-        guard let snapshot, let state, state.nodes[node] != nil else { return }
-        for step in watch.steps(at: boot, in: state, profile: Self.profile) { take(step) }
+        guard let snapshot, snapshot.members.contains(node) else { return }
+        for step in watch.steps(at: boot, in: snapshot.state, profile: Self.profile) { take(step) }
         let sentAt = boot
         for watcher in snapshot.group(of: node).watchers {
             ask(watcher, within: Self.profile.suspicion) { [node] peer in
@@ -29,13 +29,13 @@ extension SimulatedManager {
     }
 
     private func heartbeat(of peer: NodeID) -> Answer? {
-        guard let state, let head = state.head else { return nil }
-        guard watch.heard(peer, lease: Self.profile.lease, at: boot, in: state) else { return .refused }
+        guard let snapshot, let head = snapshot.state.head else { return nil }
+        guard watch.heard(peer, lease: Self.profile.lease, at: boot, in: snapshot.state) else { return .refused }
         return .fence(head.fence)
     }
 
     func renewLease() {
-        guard let snapshot, snapshot.state.nodes[node] != nil, link?.isReady == true else { return }
+        guard let snapshot, snapshot.members.contains(node), link?.isReady == true else { return }
         let end = lease.end(for: snapshot.group(of: node), applied: appliedFence, profile: Self.profile)
         // What was for ever ends when the group has grown.
         guard let end = end ?? (toldLease == .never ? boot + Self.profile.lease : nil), end != toldLease else { return }

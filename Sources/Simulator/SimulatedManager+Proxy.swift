@@ -59,7 +59,7 @@ extension SimulatedManager {
         return DatabaseRoutes(
             database: database.id, epoch: database.epoch, name: database.policy.name, listenHost: nil,
             port: database.endpoint.port, shards: shards, password: "", shardPassword: "", maximumConnections: 0,
-            memoryLimitBytes: 0, needsLease: database.policy.isReplicated,
+            memoryLimitBytes: 0, needsLease: database.needsLease,
             fenced: database.shards.filter(\.isFenced).map(\.id))
     }
 }

@@ -7,13 +7,10 @@ import ProxyControl
 extension SimulatedManager {
     func tendShards(_ snapshot: SimulatedStore.Snapshot) {
         let state = snapshot.state
-        for database in snapshot.databases where database.isWanted {
-            for shard in database.shards where shard.node == node { tend(shard, of: database, state) }
-        }
-        for id in simulation.node(node).shards where commanded.isEmpty || !commanded.contains(id) {
-            let isWanted = state.shard(id).map { $0.database.isWanted && $0.shard.node == node } ?? false
+        for (shard, database) in snapshot.shards(on: node) { tend(shard, of: database, state) }
+        for id in simulation.node(node).shards where !snapshot.isWanted(id, on: node) && !commanded.contains(id) {
             // A copy that is older than the shard says nothing about it.
-            if !isWanted, simulation.shards[id].map({ $0.knownAt <= state.revision }) ?? false {
+            if simulation.shards[id].map({ $0.knownAt <= state.revision }) ?? false {
                 simulation.removeShard(id)
                 policies[id] = nil
             }
@@ -57,7 +54,7 @@ extension SimulatedManager {
     // MARK: Processes
 
     private func start(_ shard: ShardConfiguration, of database: DatabaseConfiguration, _ state: ClusterState) {
-        let replicas = database.shards.filter { $0.role == .replica && $0.slots == shard.slots }.map(\.id)
+        let replicas = database.copies(of: shard.slots).filter { $0.role == .replica && !$0.isCopying }
         let hasReplicas = shard.role == .primary && !replicas.isEmpty && database.status != .pending
         if hasReplicas, simulation.shards[shard.id] != nil {
             policies[shard.id, default: ShardRestarts()].exited(at: boot)

@@ -9,7 +9,8 @@ final class SimulatedManager {
 
     let node: NodeID
     let process: SimulatedProcess
-    unowned let simulation: Simulation
+    /// It owns all of its parts and ends after them; the check that it is still there would cost a tenth of a run.
+    unowned(unsafe) let simulation: Simulation
 
     /// Its copy of the store; nil until it has read it once.
     private(set) var snapshot: SimulatedStore.Snapshot?
@@ -50,7 +51,9 @@ final class SimulatedManager {
     var isRenewing = false
     var askedActions: Set<ActionID> = []
     var takenUpAt: [ActionID: BootTime] = [:]
-    var heldSince: [ShardID: BootTime] = [:]
+    /// When this leader saw first what is held.
+    var heldSince: [ShardID: (since: WallTime, seenAt: BootTime)] = [:]
+    var lookedAtReplicas: BootTime?
     var askedLeases: Set<DatabaseID> = []
     var askedJoins: Set<NodeID> = []
     /// Revision of the copy in which endpoints were found, or put, where they belong.
@@ -97,6 +100,7 @@ final class SimulatedManager {
         askedActions = []
         takenUpAt = [:]
         heldSince = [:]
+        lookedAtReplicas = nil
         askedLeases = []
         askedJoins = []
         boundRevision = -1
@@ -124,8 +128,8 @@ final class SimulatedManager {
         if simulation.store.newest.revision > state.revision, simulation.random.isOne(in: 10) { read() }
         talkToProxy(snapshot)
         tendShards(snapshot)
-        failOverLost(state)
-        readmit(state)
+        failOverLost(snapshot)
+        if snapshot.hasLostNodes { readmit(state) }
         lead(snapshot)
     }
 
@@ -150,7 +154,7 @@ final class SimulatedManager {
         renewLease()
         talkToProxy(new)
         tendShards(new)
-        failOverLost(new.state)
+        failOverLost(new)
     }
 
     // MARK: Questions to others
@@ -168,7 +172,7 @@ final class SimulatedManager {
             then(answer)
         }
         simulation.after(clock.span(milliseconds), for: process) { once(nil) }
-        guard let peer = simulation.nodes.first(where: { $0.id == other })?.manager else { return }
+        let peer = simulation.node(other).manager
         let life = process.life
         simulation.network.sendDatagram(from: node, to: peer.process) { [unowned self] in
             let answer = question(peer)

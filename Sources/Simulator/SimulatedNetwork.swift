@@ -15,20 +15,20 @@ final class SimulatedNetwork {
         var delay = Span.zero
     }
 
-    private unowned let simulation: Simulation
+    private unowned(unsafe) let simulation: Simulation
     /// Raised with every change, for those who remember what follows from the links.
     private(set) var version = 0
-    private var links: [Int: Link] = [:]
+    private var links = Array(repeating: Link(), count: 64)
     private var stalled: [Pipe] = []
 
     init(_ simulation: Simulation) {
         self.simulation = simulation
     }
 
-    private func key(_ from: NodeID, _ to: NodeID) -> Int { from.rawValue << 16 | to.rawValue }
+    private func key(_ from: NodeID, _ to: NodeID) -> Int { from.rawValue << 3 | to.rawValue }
 
     subscript(from: NodeID, to: NodeID) -> Link {
-        get { links[key(from, to)] ?? Link() }
+        get { links[key(from, to)] }
         set {
             let wasCut = self[from, to].isCut
             links[key(from, to)] = newValue
@@ -86,6 +86,11 @@ final class SimulatedNetwork {
     func forget(_ node: NodeID) {
         for pipe in stalled where pipe.from == node { pipe.parked = [] }
         stalled.removeAll { $0.from == node }
+    }
+
+    /// The run is over.
+    func letGo() {
+        for pipe in stalled { pipe.parked = [] }
     }
 
     func send(over pipe: Pipe, _ body: @escaping () -> Void) {

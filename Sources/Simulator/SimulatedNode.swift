@@ -5,7 +5,7 @@ final class SimulatedNode {
     let id: NodeID
     let rack: String
     /// Keeps a member of the store.
-    let isVoter: Bool
+    var isVoter: Bool
     unowned let simulation: Simulation
     var clock: NodeClock
     let manager: SimulatedManager

@@ -2,9 +2,17 @@ import ClusterModel
 import ManagerCore
 import Primitives
 
-/// People and their tools: they make the cluster, then create, change and delete databases and switch primaries over.
+/// People and their tools: they make the cluster, then create, change and delete databases, switch primaries over, and
+/// move shards and nodes (``migrate()``, ``maintain()``, ``remove()``).
 final class SimulatedOperators {
-    private unowned let simulation: Simulation
+    /// What a person's clock says doesn't matter.
+    static let wall = WallTime(milliseconds: 1_764_000_000_000)
+
+    unowned let simulation: Simulation
+    /// Nodes that are about to be removed, or have just been: clients in `calm` runs keep away from them.
+    var leaving: Set<NodeID> = []
+    /// When all was whole.
+    var drainedAgain: Set<NodeID> = []
     private(set) var durable: Set<DatabaseID> = []
     private var names = 0
     /// Nodes of the cluster; the others wait for being joined.
@@ -16,7 +24,7 @@ final class SimulatedOperators {
     }
 
     func bootstrap() {
-        let wall = WallTime(milliseconds: 1_764_000_000_000)
+        let wall = Self.wall
         let first = Planner.bootstrap(
             cluster: ClusterRecord(name: "cluster.local", createdAt: wall, authorityDigest: "ca"),
             authority: AuthorityRecord(certificatePEM: "", privateKeyPEM: ""), node: candidate(1),
@@ -29,6 +37,10 @@ final class SimulatedOperators {
                 id: "open", secretDigest: "", lifetimeSeconds: nil, uses: nil, createdBy: "you",
                 in: simulation.store.newest.state, now: wall)
             simulation.store.write(token.changes)
+            let grace = try Planner.changePolicy(
+                detection: nil, rebuildsReplicas: nil, replicaGraceSeconds: 2 + Int64(simulation.random.below(15)),
+                in: simulation.store.newest.state)
+            simulation.store.write(grace.changes)
             let isGrowing = simulation.random.isOne(in: 3)
             members = isGrowing ? 1 + simulation.random.below(simulation.settings.nodes) : simulation.settings.nodes
             for number in 1...members where number > 1 {
@@ -64,10 +76,13 @@ final class SimulatedOperators {
 
     private func next() {
         guard simulation.now < end else { return }
-        switch simulation.random.below(10) {
-        case 0: create(isReplicated: !simulation.random.isOne(in: 3))
-        case 1: delete()
-        case 2, 3: change()
+        switch simulation.random.below(20) {
+        case 0, 1: create(isReplicated: !simulation.random.isOne(in: 3))
+        case 2: delete()
+        case 3, 4: change()
+        case 5, 6, 7, 8, 9: migrate()
+        case 10, 11, 12: maintain()
+        case 13: remove()
         default: switchOver()
         }
         simulation.after(simulation.random.milliseconds(1500...9000), for: nil) { [unowned self] in next() }
@@ -79,7 +94,7 @@ final class SimulatedOperators {
         edit("node \(number) joins") { [unowned self] state in
             try Planner.admitNode(
                 candidate(number), tokenID: "open", asNewcomer: true, in: state,
-                now: WallTime(milliseconds: 1_764_000_000_000))
+                now: Self.wall)
         } _: { [unowned self] in
             members = max(members, number)
         }
@@ -92,7 +107,7 @@ final class SimulatedOperators {
         return able.first(where: \.leads) ?? simulation.random.pick(able)
     }
 
-    private func edit(
+    func edit(
         _ what: String, _ decide: @escaping (ClusterState) throws -> Plan?, _ done: @escaping () -> Void = {}
     ) {
         guard let manager else { return }
@@ -118,14 +133,14 @@ final class SimulatedOperators {
         let chosen = policy
         edit("creates database \(policy.name)") { [unowned self] state in
             let plan = try Planner.createDatabase(
-                chosen, id: nil, in: state, fresh: simulation.fresh(), now: WallTime(milliseconds: 1_764_000_000_000))
+                chosen, id: nil, in: state, fresh: simulation.fresh(), now: Self.wall)
             if isDurable, let id = plan.database?.id { durable.insert(id) }
             if !isDurable, let id = plan.database?.id { durable.remove(id) }
             return plan
         }
     }
 
-    private func pick(_ isSuitable: (DatabaseConfiguration) -> Bool) -> DatabaseConfiguration? {
+    func pick(_ isSuitable: (DatabaseConfiguration) -> Bool) -> DatabaseConfiguration? {
         simulation.random.pick(simulation.store.newest.databases.filter(isSuitable))
     }
 
@@ -135,7 +150,7 @@ final class SimulatedOperators {
         guard simulation.settings.kind != .calm else { return }
         edit("deletes database \(database.id)") { [unowned self] state in
             try Planner.deleteDatabase(
-                database.id, in: state, fresh: simulation.fresh(), now: WallTime(milliseconds: 1_764_000_000_000))
+                database.id, in: state, fresh: simulation.fresh(), now: Self.wall)
         }
     }
 
@@ -151,7 +166,7 @@ final class SimulatedOperators {
             }
             return try Planner.updateDatabase(
                 database.id, to: policy, in: state, fresh: simulation.fresh(),
-                now: WallTime(milliseconds: 1_764_000_000_000))
+                now: Self.wall)
         }
     }
 
@@ -163,7 +178,7 @@ final class SimulatedOperators {
         edit("switches shard \(primary.id) over to \(replica.id)") { [unowned self] state in
             try Planner.switchOver(
                 primary.id, to: replica.id, in: state, fresh: simulation.fresh(),
-                now: WallTime(milliseconds: 1_764_000_000_000))
+                now: Self.wall)
         }
     }
 }

@@ -26,7 +26,7 @@ final class SimulatedProxy {
 
     let node: NodeID
     let process: SimulatedProcess
-    unowned let simulation: Simulation
+    unowned(unsafe) let simulation: Simulation
     private(set) var routes: [DatabaseID: DatabaseRoutes] = [:]
     private(set) var lease: BootTime?
     private var upstreams: [ShardID: Upstream] = [:]

@@ -38,7 +38,7 @@ final class SimulatedShard {
     let id: ShardID
     let database: DatabaseID
     let process: SimulatedProcess
-    unowned let simulation: Simulation
+    unowned(unsafe) let simulation: Simulation
     let persists: Bool
     /// Revision of the copy by which it was started: an older copy doesn't know it.
     let knownAt: Int64
@@ -111,6 +111,12 @@ final class SimulatedShard {
         attachments = []
         waiters = []
         simulation.shardEnded(self)
+    }
+
+    /// The run is over.
+    func letGo() {
+        attachments = []
+        linkPeer = nil
     }
 
     /// The machine lost its power: what the last second brought had not reached the disk.

@@ -13,7 +13,21 @@ final class SimulatedStore {
         let state: ClusterState
         /// In order of their numbers.
         let databases: [DatabaseConfiguration]
+        // What every pass of every manager asks for.
+        /// Actions that have not ended, in order.
+        private(set) lazy var unfinished = state.actions.values.filter { !$0.status.isFinal }
+            .sorted { $0.id.description < $1.id.description }
+        private(set) lazy var newcomers = state.sortedNodes.filter { $0.status == .provisioning }.map(\.id)
+        private(set) lazy var hasLostNodes = !state.lostNodes.isEmpty
+        private(set) lazy var members = Set(state.nodes.keys)
+        private(set) lazy var nodes = state.sortedNodes
         private var groups: [NodeID: WatchGroup] = [:]
+        private lazy var shards = databases.filter(\.isWanted).flatMap { database in
+            database.shards.map { (shard: $0, database: database) }
+        }
+        private lazy var places = Dictionary(
+            shards.map { ($0.shard.id, $0.shard.node) }, uniquingKeysWith: { first, _ in first })
+        private var shardsByNode: [NodeID: [(shard: ShardConfiguration, database: DatabaseConfiguration)]] = [:]
 
         init(_ state: ClusterState) {
             self.state = state
@@ -28,6 +42,16 @@ final class SimulatedStore {
             groups[node] = group
             return group
         }
+
+        /// Those that are wanted there.
+        func shards(on node: NodeID) -> [(shard: ShardConfiguration, database: DatabaseConfiguration)] {
+            if let known = shardsByNode[node] { return known }
+            let found = shards.filter { $0.shard.node == node }
+            shardsByNode[node] = found
+            return found
+        }
+
+        func isWanted(_ shard: ShardID, on node: NodeID) -> Bool { places[shard] == node }
     }
 
     enum Answer {
@@ -44,7 +68,7 @@ final class SimulatedStore {
 
     static let leaderSpan = Span.seconds(2)
 
-    private unowned let simulation: Simulation
+    private unowned(unsafe) let simulation: Simulation
     private(set) var newest = Snapshot(ClusterState())
     private var leaderUntil: Moment?
     /// What reachability was computed from.
@@ -103,6 +127,25 @@ final class SimulatedStore {
         // A majority must have written it: the disk in the middle decides.
         let disk = slowest.isEmpty ? Span.zero : slowest[slowest.count / 2]
         return simulation.random.milliseconds(1...6) + disk
+    }
+
+    /// A node that leaves gives up its membership; another takes it over, or the store makes do with fewer. Whoever
+    /// asks for it must reach the store.
+    func handOver(from leaving: NodeID, to staying: [NodeID], asked node: NodeID) -> Bool {
+        guard isReachable(from: node), leader() != nil else { return false }
+        simulation.node(leaving).isVoter = false
+        let wanted = VoterPlanner.voterCount(nodes: staying.count)
+        var voters = staying.filter { simulation.node($0).isVoter }
+        for id in staying where voters.count < wanted && !simulation.node(id).isVoter {
+            simulation.node(id).isVoter = true
+            voters.append(id)
+        }
+        while voters.count > wanted {
+            let surplus = voters.lastIndex { !simulation.node($0).member.runs } ?? voters.count - 1
+            simulation.node(voters.remove(at: surplus)).isVoter = false
+        }
+        simulation.memberVersion += 1
+        return true
     }
 
     // MARK: Calls

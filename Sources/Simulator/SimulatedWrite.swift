@@ -14,7 +14,8 @@ final class SimulatedWrite {
     let database: DatabaseID
     let slots: SlotRange
     private(set) var outcome: Outcome?
-    private let answer: (Outcome) -> Void
+    /// Until it has ended: it holds the write itself.
+    private var answer: ((Outcome) -> Void)?
     /// The shard that it was sent to.
     var shard: ShardID?
 
@@ -28,6 +29,8 @@ final class SimulatedWrite {
     func end(_ outcome: Outcome) {
         guard self.outcome == nil else { return }
         self.outcome = outcome
-        answer(outcome)
+        let answer = answer
+        self.answer = nil
+        answer?(outcome)
     }
 }

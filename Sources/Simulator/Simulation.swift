@@ -11,6 +11,7 @@ package final class Simulation {
     private(set) var eventCount = 0
     private var numbers = 0
     private var mustCheckWriters = false
+    private var isTidy = false
     private(set) var violation: String?
 
     let story: Story
@@ -88,22 +89,40 @@ package final class Simulation {
         let outcome = Outcome(
             settings: settings, violation: violation, time: now, events: eventCount, writes: clients.counts,
             failovers: invariants.failovers, story: story.lines)
+        letGo()
         return outcome
+    }
+
+    /// Shards that follow each other and what was never sent hold one another: thousands of runs would fill the memory.
+    private func letGo() {
+        for shard in Array(shards.values) + removed { shard.letGo() }
+        network.letGo()
     }
 
     /// After the last fault the cluster has two minutes to be whole again: hangs are found, leases granted, shards
     /// started after ten seconds of waiting, copied, and actions followed to their ends.
     private func converge() {
         let limit = now + .seconds(120)
+        var roomAt = now + .seconds(20)
         while violation == nil {
             run(until: now + .milliseconds(500))
             guard violation == nil else { return }
             guard let missing = invariants.unrest() else { break }
+            if now > roomAt {
+                roomAt = now + .seconds(20)
+                operators.makeRoom()
+            }
             if now > limit { return violate("not whole again after two minutes: \(missing)") }
         }
         guard violation == nil else { return }
+        if !isTidy, operators.tidyUp() {
+            isTidy = true
+            run(until: now + .seconds(1))
+            return converge()
+        }
         clients.end()
         run(until: now + .seconds(6))
+        if violation == nil { invariants.checkNodes() }
         if violation == nil { invariants.checkKept() }
     }
 
