@@ -35,6 +35,7 @@ package enum NodeActionMachine {
     package static func farewells(_ action: ActionRecord, in state: ClusterState) -> [DatabaseConfiguration]? {
         guard action.kind == .removeNode, let id = action.node, let node = state.nodes[id], node.status != .down,
             node.storeRole == .client, work(of: action, in: state).isEmpty,
+            !state.actions.values.contains(where: { $0.parent == action.id && !$0.status.isFinal }),
             !state.databases.values.contains(where: { $0.endpoint.nodes.contains(id) })
         else { return nil }
         return state.databases.values.sorted { $0.id < $1.id }

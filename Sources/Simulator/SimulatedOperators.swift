@@ -15,8 +15,6 @@ final class SimulatedOperators {
     var drainedAgain: Set<NodeID> = []
     private(set) var durable: Set<DatabaseID> = []
     private var names = 0
-    /// Nodes of the cluster; the others wait for being joined.
-    private var members = 0
     private var end = Moment.start
 
     init(_ simulation: Simulation) {
@@ -42,7 +40,7 @@ final class SimulatedOperators {
                 in: simulation.store.newest.state)
             simulation.store.write(grace.changes)
             let isGrowing = simulation.random.isOne(in: 3)
-            members = isGrowing ? 1 + simulation.random.below(simulation.settings.nodes) : simulation.settings.nodes
+            let members = isGrowing ? 1 + simulation.random.below(simulation.settings.nodes) : simulation.settings.nodes
             for number in 1...members where number > 1 {
                 let plan = try Planner.admitNode(
                     candidate(number), tokenID: "open", asNewcomer: true, in: simulation.store.newest.state, now: wall)
@@ -89,14 +87,13 @@ final class SimulatedOperators {
     }
 
     private func join() {
-        guard simulation.now < end, members < simulation.settings.nodes else { return }
-        let number = members + 1
-        edit("node \(number) joins") { [unowned self] state in
-            try Planner.admitNode(
-                candidate(number), tokenID: "open", asNewcomer: true, in: state,
-                now: Self.wall)
-        } _: { [unowned self] in
-            members = max(members, number)
+        // A machine that was removed doesn't come again.
+        let next = simulation.store.newest.state.head?.nextNode ?? NodeID(1)
+        guard simulation.now < end, next.rawValue <= simulation.settings.nodes else { return }
+        edit("node \(next) joins") { [unowned self] state in
+            guard state.head?.nextNode == next else { return nil }
+            return try Planner.admitNode(
+                candidate(next.rawValue), tokenID: "open", asNewcomer: true, in: state, now: Self.wall)
         }
         simulation.after(simulation.random.milliseconds(1000...20_000), for: nil) { [unowned self] in join() }
     }

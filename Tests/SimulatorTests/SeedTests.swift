@@ -15,6 +15,13 @@ struct SeedTests {
         (105_295, "a switchover didn't ask a node from which the endpoint had moved away"),
         (106_015, "the same"),
         (378, "a leader whose clock had jumped gave up all actions"),
+        (14, "a node that was removed voted for ever"),
+        (201_410, "a shard couldn't be moved back, and maintenance didn't end"),
+        (302_772, "the same while nothing went wrong"),
+        (200_186, "a removal had failed, and the node was about to leave for ever"),
+        (202_085, "a node that went down while it left lost its only copy"),
+        (202_101, "the same"),
+        (301_297, "a node was removed while its proxy still wrote without a lease"),
     ]
 
     @Test(arguments: found.map(\.seed)) func whatWasFoundIsFoundNoMore(seed: UInt64) {
