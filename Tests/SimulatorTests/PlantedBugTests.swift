@@ -18,9 +18,9 @@ struct PlantedBugTests {
 
     private static func known(_ bug: PlantedBug) -> UInt64 {
         switch bug {
-        case .promotionWithoutFence: 74
+        case .promotionWithoutFence: 298
         case .leaseWithoutFence: 192
-        case .acknowledgementBeforeReplica: 47
+        case .acknowledgementBeforeReplica: 17
         }
     }
 
