@@ -36,7 +36,10 @@ extension Planner {
         node.isLeaving = true
         node.acceptsShards = false
         if node.status == .active { node.status = .decommissioning }
-        try refuseWithoutRoom(for: shards(on: id, in: state), leaving: node, movesAll: true, in: state)
+        // With those that leave already, or the last two to go would wait for each other's room.
+        let going = state.sortedNodes.filter { $0.isLeaving && $0.id != id }.map(\.id) + [id]
+        try refuseWithoutRoom(
+            for: going.flatMap { shards(on: $0, in: state) }, leaving: node, movesAll: true, in: state)
         _ = head.raiseEpoch()
         var plan = begun(
             .removeNode, node, isNodeOff: node.status == .down, isForced: isForced && node.status == .down,

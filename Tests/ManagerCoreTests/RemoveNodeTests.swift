@@ -61,6 +61,19 @@ import Testing
         #expect(refusal { _ = try remove(1, &alone) }?.code == "last_node")
     }
 
+    /// Each alone could go; with both gone one rack is left, and the first one's action would wait for ever.
+    @Test func nodesThatLeaveTogetherNeedRoomTogether() throws {
+        var world = World(nodes: 4, racks: ["r1", "r2", "r3", "r1"])
+        try world.createActive(.named("orders", shards: 1, replicated: true))
+        var other = world
+        _ = try remove(2, &world)
+        #expect(refusal { _ = try remove(3, &world) }?.code == "insufficient_resources")
+        world.drive()
+        #expect(world.state.nodes[NodeID(2)] == nil && world.brokenRules().isEmpty)
+        _ = try remove(3, &other)
+        #expect(refusal { _ = try remove(2, &other) }?.code == "insufficient_resources")
+    }
+
     @Test func aDeadNodeGoesWhenItsReplicasAreMadeAnew() throws {
         var world = World(nodes: 4)
         try world.createActive(.named("orders", shards: 3, replicated: true, placement: .sparse))
