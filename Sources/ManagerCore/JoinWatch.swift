@@ -7,6 +7,7 @@ package import Primitives
 /// ``Planner/settleJoin(of:in:now:)`` makes it active and the circle without it is gone. A node says so when it has
 /// gone by both circles for as long as a lease lasts: no lease of its proxy is older than that. One that had a lease
 /// for ever, from a group too small to outvote it, gives it up for one of that length when it first sees the newcomer.
+/// A node that leaves goes when all others say the same of it: nobody has a lease then that it had a part in alone.
 package struct JoinWatch: Sendable {
     private var since: [NodeID: BootTime] = [:]
 
@@ -14,8 +15,8 @@ package struct JoinWatch: Sendable {
 
     /// Call it with every copy of the configuration.
     package mutating func saw(_ state: ClusterState, at now: BootTime) {
-        for (id, node) in state.nodes where node.status == .provisioning && since[id] == nil { since[id] = now }
-        since = since.filter { state.nodes[$0.key]?.status == .provisioning }
+        for (id, node) in state.nodes where node.isBetween && since[id] == nil { since[id] = now }
+        since = since.filter { state.nodes[$0.key]?.isBetween == true }
     }
 
     package func hasSettled(_ node: NodeID, at now: BootTime, profile: DetectionProfile) -> Bool {

@@ -44,9 +44,11 @@ package enum NodeActionMachine {
     /// - Parameters:
     ///   - copies: Of ``shardsToInspect(_:in:)``.
     ///   - farewells: What the node says of ``farewells(_:in:)``; nil where it isn't asked.
+    ///   - unsettled: Nodes that are not down and don't say of the one that leaves that they have settled it
+    ///     (``JoinWatch``): they may hold a lease by a majority that counts it.
     package static func next(
         _ action: ActionRecord, in state: ClusterState, copies: [ShardID: ShardCopy],
-        farewells: [DatabaseID: NodeProgress]? = nil, fresh: Fresh, now: WallTime
+        farewells: [DatabaseID: NodeProgress]? = nil, unsettled: Set<NodeID> = [], fresh: Fresh, now: WallTime
     ) -> Step {
         guard let id = action.node, let node = state.nodes[id] else {
             return action.kind == .removeNode ? .complete : .fail(message: "the node is gone")
@@ -96,6 +98,9 @@ package enum NodeActionMachine {
             }
         }
         if let reason = silence(action, node, farewells) { return .wait(progress: 97, message: reason) }
+        if action.kind == .removeNode, let other = unsettled.min() {
+            return .wait(progress: 98, message: "node \(other) has yet to do without the node's word")
+        }
         return finish(action, node, in: state, now: now)
     }
 

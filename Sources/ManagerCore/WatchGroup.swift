@@ -7,7 +7,7 @@ package import ClusterModel
 ///
 /// While a node is being taken in (it is `provisioning`) there are two circles, one without it and one with it, and
 /// what is decided must be decided in both: a node that hasn't heard of the newcomer goes by the first one, and nobody
-/// may vote it lost by a majority that it doesn't know. See ``JoinWatch``.
+/// may vote it lost by a majority that it doesn't know. See ``JoinWatch``. The same while a node leaves.
 package struct WatchGroup: Hashable, Sendable {
     package static let maximumWatchers = 7
 
@@ -60,9 +60,14 @@ package struct WatchGroup: Hashable, Sendable {
     package func isBlocked(by nodes: Set<NodeID>) -> Bool { circles.allSatisfy { $0.isBlocked(by: nodes) } }
 }
 
+extension NodeRecord {
+    /// It is being taken in, or leaves: not everybody counts it, or will soon not.
+    var isBetween: Bool { status == .provisioning || isLeaving }
+}
+
 extension WatchGroup {
     package init(of node: NodeID, in nodes: [NodeID: NodeRecord]) {
-        let joining = nodes.values.filter { $0.status == .provisioning }.map(\.id)
+        let joining = nodes.values.filter(\.isBetween).map(\.id)
         self.init(of: node, nodes: nodes.keys, joining: Set(joining))
     }
 }

@@ -70,7 +70,9 @@ extension SimulatedManager {
 
     func driveNodeAction(_ action: ActionRecord, _ state: ClusterState) {
         copies(of: NodeActionMachine.shardsToInspect(action, in: state)) { [unowned self] copies in
-            farewells(action, state) { [unowned self] in conclude(action, state, copies, $0) }
+            farewells(action, state) { [unowned self] farewells in
+                unsettled(action, state) { [unowned self] in conclude(action, state, copies, farewells, $0) }
+            }
         }
     }
 
@@ -91,13 +93,26 @@ extension SimulatedManager {
         }
     }
 
+    /// Who doesn't say that it has settled the node that leaves.
+    private func unsettled(
+        _ action: ActionRecord, _ state: ClusterState, _ then: @escaping (Set<NodeID>) -> Void
+    ) {
+        guard action.kind == .removeNode, let leaving = action.node else { return then([]) }
+        let others = state.sortedNodes.filter { $0.id != leaving && $0.status != .down }.map(\.id)
+        collect(others) {
+            $0.joins.hasSettled(leaving, at: $0.boot, profile: Self.profile)
+        } _: { answers in
+            then(Set(answers.filter { $0.value != true }.keys))
+        }
+    }
+
     private func conclude(
         _ action: ActionRecord, _ state: ClusterState, _ copies: [ShardID: ShardCopy],
-        _ farewells: [DatabaseID: NodeProgress]
+        _ farewells: [DatabaseID: NodeProgress], _ unsettled: Set<NodeID>
     ) {
         let (id, fresh) = (action.id, simulation.fresh())
         let step = NodeActionMachine.next(
-            action, in: state, copies: copies, farewells: farewells, fresh: fresh, now: wall)
+            action, in: state, copies: copies, farewells: farewells, unsettled: unsettled, fresh: fresh, now: wall)
         edit(asLeader: true) { [unowned self] state in
             switch step {
             case .wait(let progress, let message):
@@ -105,7 +120,8 @@ extension SimulatedManager {
             case .commit:
                 guard let newest = state.actions[id], !newest.status.isFinal,
                     case .commit(let plan) = NodeActionMachine.next(
-                        newest, in: state, copies: copies, farewells: farewells, fresh: fresh, now: wall)
+                        newest, in: state, copies: copies, farewells: farewells, unsettled: unsettled, fresh: fresh,
+                        now: wall)
                 else { return nil }
                 return plan
             case .complete: return finished(id, .completed, in: state)

@@ -61,6 +61,23 @@ import Testing
         #expect(refusal { _ = try remove(1, &alone) }?.code == "last_node")
     }
 
+    /// One that hasn't heard of it has its lease by the leaving node's answer and one more of five; two votes of the four
+    /// that stay must not outvote it.
+    @Test func lossesAreCountedWithAndWithoutANodeThatLeaves() throws {
+        var world = World(nodes: 5)
+        let action = try remove(2, &world)
+        let group = world.state.group(of: NodeID(3))
+        #expect(!group.isLost(votes: [NodeID(1), NodeID(4)]))
+        #expect(group.isLost(votes: [NodeID(1), NodeID(4), NodeID(5)]))
+        let (state, fresh) = (world.state, world.fresh())
+        func next(_ unsettled: Set<NodeID>) -> NodeActionMachine.Step {
+            NodeActionMachine.next(
+                action, in: state, copies: [:], unsettled: unsettled, fresh: fresh, now: world.now)
+        }
+        guard case .wait(98, _) = next([NodeID(3)]) else { throw PlanError("gone", "") }
+        guard case .commit = next([]) else { throw PlanError("stays", "") }
+    }
+
     /// Each alone could go; with both gone one rack is left, and the first one's action would wait for ever.
     @Test func nodesThatLeaveTogetherNeedRoomTogether() throws {
         var world = World(nodes: 4, racks: ["r1", "r2", "r3", "r1"])
