@@ -21,6 +21,9 @@ struct SeedTests {
         (200_186, "a removal had failed, and the node was about to leave for ever"),
         (202_085, "a node that went down while it left lost its only copy"),
         (202_101, "the same"),
+        (501_634, "a group shrank by a removal that one in it had not heard of"),
+        (1621, "the same"),
+        (503_928, "two nodes left together, with room for either"),
         (301_297, "a node was removed while its proxy still wrote without a lease"),
     ]
 
