@@ -1,5 +1,4 @@
 package import ClusterModel
-package import Primitives
 
 /// What a node says about a database at an epoch.
 package enum NodeProgress: Sendable, Equatable {
@@ -24,30 +23,30 @@ package enum ActionStep: Sendable, Equatable {
 package enum ActionMachine {
     /// How long an action may take before it is called failed. A shard that loads a large file takes minutes; below
     /// that a node that is away for a restart would fail creates that would have come through.
-    package static let defaultDeadlineSeconds: Int64 = 300
+    package static let deadlineSeconds: Int64 = 300
 
     /// - Parameters:
     ///   - database: Nil when its record is gone: then nothing is left to do.
     ///   - answers: By node. A node that should have answered and is not in it counts as unreachable.
     ///   - down: Nodes that are settled to be lost: nobody waits for them, they catch up when they are back.
-    ///   - deadline: Nil: ``defaultDeadlineSeconds`` after the action began.
+    ///   - age: Milliseconds that this leader has known of the action (``Sightings``).
     package static func next(
         _ action: ActionRecord, database: DatabaseConfiguration?, answers: [NodeID: NodeProgress],
-        down: Set<NodeID> = [], now: WallTime, deadline: WallTime? = nil
+        down: Set<NodeID> = [], age: Int64
     ) -> ActionStep {
         guard let database else { return .complete }
-        let deadline = deadline ?? action.createdAt.adding(seconds: defaultDeadlineSeconds)
+        let isLate = age >= deadlineSeconds * 1000
         let tally = Tally(action, database, answers, down: down)
         switch action.kind {
-        case .deleteDatabase: return tally.delete(isLate: now >= deadline)
-        case .createDatabase, .updateDatabase: return tally.change(isLate: now >= deadline, givesUp: true)
+        case .deleteDatabase: return tally.delete(isLate: isLate)
+        case .createDatabase, .updateDatabase: return tally.change(isLate: isLate, givesUp: true)
         // Nobody is helped by giving up on the first failure: the replica is the only copy that is left.
         case .failover, .switchover:
             // All nodes hold, or route to a primary that isn't one yet: that is the middle of it.
             guard let transition = database.transitions.first else {
-                return tally.change(isLate: now >= deadline, givesUp: false)
+                return tally.change(isLate: isLate, givesUp: false)
             }
-            return tally.wait("the primary of slots \(transition.slots) is being changed", isLate: now >= deadline)
+            return tally.wait("the primary of slots \(transition.slots) is being changed", isLate: isLate)
         // Driven by ``MigrationMachine`` and ``NodeActionMachine``.
         case .migrateShard, .maintenanceOn, .maintenanceOff, .removeNode:
             return .wait(progress: action.progress, message: action.message)

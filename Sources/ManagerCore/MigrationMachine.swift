@@ -1,5 +1,4 @@
 package import ClusterModel
-package import Primitives
 
 /// What to do with a migration now. Holds nothing between two calls: any new leader goes on with it. The phases are
 /// those of
@@ -65,12 +64,14 @@ package enum MigrationMachine {
     /// - Parameters:
     ///   - answers: To ``question(_:of:in:)``.
     ///   - copies: While requests are held: the old primary, asked after all answers had come, and the new one.
+    ///   - age: Milliseconds that this leader has known of the action (``Sightings``).
+    ///   - heldFor: Of its change of primaries, while that is under way.
     package static func next(
         _ action: ActionRecord, of database: DatabaseConfiguration?, in state: ClusterState,
-        answers: [NodeID: NodeProgress], copies: [ShardID: ShardCopy], now: WallTime
+        answers: [NodeID: NodeProgress], copies: [ShardID: ShardCopy], age: Int64, heldFor: Int64
     ) -> Step {
         guard let database else { return .fail(message: "the database is gone") }
-        let isLate = now >= action.createdAt.adding(seconds: copySeconds)
+        let isLate = age >= copySeconds * 1000
         switch phase(of: action, in: database) {
         case .lost: return .fail(message: "the copy is gone")
         case .copying(let copy):
@@ -82,7 +83,7 @@ package enum MigrationMachine {
                 return .wait(progress: 50, message: "another change of the primary is under way")
             }
             return SwitchoverMachine.step(
-                transition, of: database, in: state, answers: answers, copies: copies, now: now)
+                transition, of: database, in: state, answers: answers, copies: copies, heldFor: heldFor)
         case .ready:
             guard action.rollbacks < maximumRollbacks else {
                 return .abandon(reason: "its change of primaries didn't come through: \(action.message)")
@@ -142,9 +143,9 @@ extension SwitchoverMachine {
     /// The part of a change of primaries that migrations share.
     static func step(
         _ transition: ShardTransition, of database: DatabaseConfiguration, in state: ClusterState,
-        answers: [NodeID: NodeProgress], copies: [ShardID: ShardCopy], now: WallTime
+        answers: [NodeID: NodeProgress], copies: [ShardID: ShardCopy], heldFor: Int64
     ) -> MigrationMachine.Step {
-        switch proceed(transition, of: database, in: state, answers: answers, copies: copies, now: now) {
+        switch proceed(transition, of: database, in: state, answers: answers, copies: copies, heldFor: heldFor) {
         case .wait(let progress, let message): .wait(progress: progress, message: message)
         case .promote(let epoch): .promote(drainedAt: epoch)
         case .rollBack(let reason): .rollBack(reason: reason)

@@ -1,5 +1,4 @@
 package import ClusterModel
-package import Primitives
 
 /// What to do with a planned change of a primary now. Holds nothing between two calls: any new leader goes on with it.
 ///
@@ -36,29 +35,30 @@ package enum SwitchoverMachine {
     /// - Parameters:
     ///   - answers: Of ``nodesToAsk(_:of:in:)``, for the epoch of `database`.
     ///   - copies: The old primary, asked after all answers had come, and the replica, asked after the primary.
+    ///   - heldFor: Milliseconds that this leader has known of the change under way (``Sightings``).
     package static func next(
         _ action: ActionRecord, of database: DatabaseConfiguration, in state: ClusterState,
-        answers: [NodeID: NodeProgress], copies: [ShardID: ShardCopy], now: WallTime
+        answers: [NodeID: NodeProgress], copies: [ShardID: ShardCopy], heldFor: Int64
     ) -> Step {
         guard let target = action.shard else { return .fail(message: "the action names no shard") }
         guard let transition = database.transitions.first(where: { $0.to == target }) else {
             if database.shards.contains(where: { $0.id == target && $0.role == .primary }) { return .complete }
             return .fail(message: "rolled back: \(action.message.isEmpty ? "it was overtaken" : action.message)")
         }
-        return proceed(transition, of: database, in: state, answers: answers, copies: copies, now: now)
+        return proceed(transition, of: database, in: state, answers: answers, copies: copies, heldFor: heldFor)
     }
 
     /// While a transition is there.
     static func proceed(
         _ transition: ShardTransition, of database: DatabaseConfiguration, in state: ClusterState,
-        answers: [NodeID: NodeProgress], copies: [ShardID: ShardCopy], now: WallTime
+        answers: [NodeID: NodeProgress], copies: [ShardID: ShardCopy], heldFor: Int64
     ) -> Step {
         guard transition.phase == .hold else {
             return .wait(progress: 80, message: "shard \(transition.to) is becoming the primary")
         }
         let reason = obstacle(transition, database, in: state, answers, copies)
         guard let reason else { return .promote(drainedAt: database.epoch) }
-        if now >= transition.since.adding(seconds: holdSeconds) { return .rollBack(reason: reason) }
+        if heldFor >= holdSeconds * 1000 { return .rollBack(reason: reason) }
         return .wait(progress: 20, message: reason)
     }
 

@@ -10,6 +10,7 @@ extension ActionRunner {
     ) async -> Bool {
         var answers: [NodeID: NodeProgress] = [:]
         var found: [ShardID: ShardCopy] = [:]
+        _ = age(ofChangeBy: action, of: database)
         if let database {
             let (nodes, epoch) = MigrationMachine.question(action, of: database, in: state)
             if case .changing(let transition) = MigrationMachine.phase(of: action, in: database),
@@ -22,7 +23,8 @@ extension ActionRunner {
         }
         let id = action.id
         let step = MigrationMachine.next(
-            action, of: database, in: state, answers: answers, copies: found, now: now())
+            action, of: database, in: state, answers: answers, copies: found, age: age(of: action),
+            heldFor: age(ofChangeBy: action, of: database))
         switch step {
         case .wait(let progress, let message):
             return await report(action, progress: progress, message: message, pause: .milliseconds(20))

@@ -2,6 +2,7 @@ package import ClusterModel
 package import Logging
 package import ManagerCore
 package import Primitives
+import Synchronization
 
 /// Asks a node how far it is with an epoch of a database. Answers within the given span at the latest.
 package typealias ProgressProbe =
@@ -24,12 +25,16 @@ package struct ActionRunner: Sendable {
     let copies: CopyProbe
     let fresh: @Sendable () -> Fresh
     let now: @Sendable () -> WallTime
+    private let bootTime: @Sendable () -> BootTime
+    private let sightings = SharedSightings()
     private let logger: Logger
 
     package init(
         editor: ClusterEditor, probe: @escaping ProgressProbe, copies: @escaping CopyProbe,
-        fresh: @escaping @Sendable () -> Fresh, now: @escaping @Sendable () -> WallTime, logger: Logger
+        fresh: @escaping @Sendable () -> Fresh, now: @escaping @Sendable () -> WallTime,
+        bootTime: @escaping @Sendable () -> BootTime, logger: Logger
     ) {
+        self.bootTime = bootTime
         self.fresh = fresh
         self.editor = editor
         self.probe = probe
@@ -50,9 +55,18 @@ package struct ActionRunner: Sendable {
                     group.addTask { await drive(action) }
                 }
                 takenUp.formIntersection(state.actions.keys)
+                sightings.value.withLock { $0.forget(exceptIn: state) }
             }
             group.cancelAll()
         }
+    }
+
+    func age(of action: ActionRecord) -> Int64 {
+        sightings.value.withLock { $0.age(of: action.id, at: bootTime()) }
+    }
+
+    func age(ofChangeBy action: ActionRecord, of database: DatabaseConfiguration?) -> Int64 {
+        sightings.value.withLock { $0.age(ofChangeBy: action, of: database, at: bootTime()) }
     }
 
     private func drive(_ action: ActionRecord) async {
@@ -70,6 +84,8 @@ package struct ActionRunner: Sendable {
     private func step(_ action: ActionRecord, logger: Logger) async -> Bool {
         guard let state = await editor.state else { return await tryAgain() }
         guard let current = state.actions[action.id], !current.status.isFinal else { return false }
+        // Counted from the first look on, before the nodes take their time to answer.
+        _ = age(of: current)
         let database = state.databases[current.database]
         switch current.kind {
         case .switchover:
@@ -83,7 +99,7 @@ package struct ActionRunner: Sendable {
         let nodes = current.nodesToAsk(in: state)
         let answers = await ask(nodes, current)
         let decision = ActionMachine.next(
-            current, database: database, answers: answers, down: state.lostNodes, now: now())
+            current, database: database, answers: answers, down: state.lostNodes, age: age(of: current))
         switch decision {
         case .wait(let progress, let message):
             return await report(current, progress: progress, message: message)
@@ -100,6 +116,7 @@ package struct ActionRunner: Sendable {
         _ action: ActionRecord, _ database: DatabaseConfiguration, _ state: ClusterState, logger: Logger
     ) async -> Bool {
         let target = action.shard ?? ShardID(0)
+        _ = age(ofChangeBy: action, of: database)
         var answers: [NodeID: NodeProgress] = [:]
         var found: [ShardID: ShardCopy] = [:]
         if let transition = database.transitions.first(where: { $0.to == target && $0.phase == .hold }) {
@@ -107,7 +124,8 @@ package struct ActionRunner: Sendable {
             (answers, found) = await askWhileHeld(transition, of: database, nodes, action)
         }
         let step = SwitchoverMachine.next(
-            action, of: database, in: state, answers: answers, copies: found, now: now())
+            action, of: database, in: state, answers: answers, copies: found,
+            heldFor: age(ofChangeBy: action, of: database))
         switch step {
         case .wait(let progress, let message):
             return await report(action, progress: progress, message: message, pause: .milliseconds(5))
@@ -206,4 +224,9 @@ package struct ActionRunner: Sendable {
         try? await Task.sleep(for: pause)
         return !Task.isCancelled
     }
+}
+
+/// Actions are driven side by side.
+private final class SharedSightings: Sendable {
+    let value = Mutex(Sightings())
 }

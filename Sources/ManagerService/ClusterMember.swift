@@ -14,12 +14,14 @@ package struct ClusterMember: Sendable {
     package let editor: ClusterEditor
     private let fresh: @Sendable () -> Fresh
     private let now: @Sendable () -> WallTime
+    private let bootTime: @Sendable () -> BootTime
     private let logger: Logger
 
     package init(
         node: NodeID, store: any ClusterStore, seed: ClusterState? = nil, fresh: @escaping @Sendable () -> Fresh,
-        now: @escaping @Sendable () -> WallTime, logger: Logger
+        now: @escaping @Sendable () -> WallTime, bootTime: @escaping @Sendable () -> BootTime, logger: Logger
     ) {
+        self.bootTime = bootTime
         self.fresh = fresh
         self.node = node
         self.store = store
@@ -64,7 +66,8 @@ package struct ClusterMember: Sendable {
 
     private func performDuties(probe: @escaping ProgressProbe, copies: @escaping CopyProbe) async {
         let runner = ActionRunner(
-            editor: editor, probe: probe, copies: copies, fresh: fresh, now: now, logger: logger)
+            editor: editor, probe: probe, copies: copies, fresh: fresh, now: now, bootTime: bootTime,
+            logger: logger)
         let replicas = ReplicaKeeper(editor: editor, fresh: fresh, now: now, logger: logger)
         let voters = VoterKeeper(store: store, editor: editor, logger: logger)
         let confirmation = LeaseConfirmation(editor: editor, probe: probe, now: now, logger: logger)

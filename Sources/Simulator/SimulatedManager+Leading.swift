@@ -51,8 +51,8 @@ extension SimulatedManager {
             askedActions = []
             boundRevision = -1
             askedLeases = []
-            heldSince = [:]
             lookedAtReplicas = nil
+            sightings = Sightings()
             term = (snapshot.revision, asked + Self.termSpan)
         }
     }
@@ -123,9 +123,9 @@ extension SimulatedManager {
         } _: { [unowned self] answers in
             let answers = answers.mapValues { $0 ?? .unreachable("no answer") }
             guard let state = self.state else { return }
-            let now = WallTime(milliseconds: action.createdAt.milliseconds + (boot - takenUp(action)))
             let step = ActionMachine.next(
-                action, database: state.databases[action.database], answers: answers, down: state.lostNodes, now: now)
+                action, database: state.databases[action.database], answers: answers, down: state.lostNodes,
+                age: sightings.age(of: action.id, at: boot))
             edit(asLeader: true) { [unowned self] state in
                 switch step {
                 case .wait(let progress, let message):
@@ -185,15 +185,11 @@ extension SimulatedManager {
             askAgain(action.id, in: 20)
         }
         guard let state, let current = state.actions[action.id], !current.status.isFinal else { return end() }
-        // Counted from when it was first seen: the clocks of two leaders may be an hour apart.
-        var now = wall
         let newest = state.databases[database.id] ?? database
-        if let target = action.shard, let transition = newest.transitions.first(where: { $0.to == target }) {
-            now = heldTime(transition)
-        }
         let isSame = newest.epoch == database.epoch
         let step = SwitchoverMachine.next(
-            current, of: newest, in: state, answers: isSame ? answers : [:], copies: isSame ? copies : [:], now: now)
+            current, of: newest, in: state, answers: isSame ? answers : [:], copies: isSame ? copies : [:],
+            heldFor: sightings.age(ofChangeBy: action, of: newest, at: boot))
         edit(asLeader: true) { [unowned self] state in
             guard let newest = state.actions[action.id], let target = action.shard else { return nil }
             switch step {

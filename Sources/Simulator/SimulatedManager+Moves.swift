@@ -9,8 +9,10 @@ extension SimulatedManager {
 
     func driveMigration(_ action: ActionRecord, _ state: ClusterState) {
         guard let database = state.databases[action.database] else {
-            return take(
-                MigrationMachine.next(action, of: nil, in: state, answers: [:], copies: [:], now: wall), of: action)
+            let step = MigrationMachine.next(
+                action, of: nil, in: state, answers: [:], copies: [:], age: sightings.age(of: action.id, at: boot),
+                heldFor: 0)
+            return take(step, of: action)
         }
         let (nodes, epoch) = MigrationMachine.question(action, of: database, in: state)
         let phase = MigrationMachine.phase(of: action, in: database)
@@ -19,17 +21,22 @@ extension SimulatedManager {
         } _: { [unowned self] answers in
             let answers = answers.mapValues { $0 ?? .unreachable("no answer") }
             guard case .changing(let transition) = phase, transition.phase == .hold else {
-                let time = WallTime(milliseconds: action.createdAt.milliseconds + (boot - takenUp(action)))
-                let step = MigrationMachine.next(
-                    action, of: database, in: state, answers: answers, copies: [:], now: time)
-                return take(step, of: action)
+                return take(step(of: action, database, state, answers, [:]), of: action)
             }
             copiesWhileHeld(transition, of: database) { [unowned self] copies in
-                let step = MigrationMachine.next(
-                    action, of: database, in: state, answers: answers, copies: copies, now: heldTime(transition))
-                take(step, of: action)
+                take(step(of: action, database, state, answers, copies), of: action)
             }
         }
+    }
+
+    private func step(
+        of action: ActionRecord, _ database: DatabaseConfiguration, _ state: ClusterState,
+        _ answers: [NodeID: NodeProgress], _ copies: [ShardID: ShardCopy]
+    ) -> MigrationMachine.Step {
+        MigrationMachine.next(
+            action, of: database, in: state, answers: answers, copies: copies,
+            age: sightings.age(of: action.id, at: boot),
+            heldFor: sightings.age(ofChangeBy: action, of: database, at: boot))
     }
 
     private func take(_ step: MigrationMachine.Step, of action: ActionRecord) {
@@ -183,20 +190,6 @@ extension SimulatedManager {
 
     func askAgain(_ id: ActionID, in milliseconds: Int64) {
         simulation.after(clock.span(milliseconds), for: process) { [unowned self] in askedActions.remove(id) }
-    }
-
-    /// When this leader saw the action first. By the wall clock one whose clock is an hour ahead would give up at once.
-    func takenUp(_ action: ActionRecord) -> BootTime {
-        let time = takenUpAt[action.id] ?? boot
-        takenUpAt[action.id] = time
-        return time
-    }
-
-    /// The time as if the clock of whoever began the transition were ours: two clocks may be an hour apart.
-    func heldTime(_ transition: ShardTransition) -> WallTime {
-        let held = heldSince[transition.to].flatMap { $0.since == transition.since ? $0.seenAt : nil } ?? boot
-        heldSince[transition.to] = (transition.since, held)
-        return WallTime(milliseconds: transition.since.milliseconds + (boot - held))
     }
 
     /// The primary after all proxies have answered, the replica after the primary.

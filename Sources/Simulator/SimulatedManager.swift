@@ -50,9 +50,7 @@ final class SimulatedManager {
     var isCampaigning = false
     var isRenewing = false
     var askedActions: Set<ActionID> = []
-    var takenUpAt: [ActionID: BootTime] = [:]
-    /// When this leader saw first what is held.
-    var heldSince: [ShardID: (since: WallTime, seenAt: BootTime)] = [:]
+    var sightings = Sightings()
     var lookedAtReplicas: BootTime?
     var askedLeases: Set<DatabaseID> = []
     var askedJoins: Set<NodeID> = []
@@ -98,8 +96,7 @@ final class SimulatedManager {
         isCampaigning = false
         isRenewing = false
         askedActions = []
-        takenUpAt = [:]
-        heldSince = [:]
+        sightings = Sightings()
         lookedAtReplicas = nil
         askedLeases = []
         askedJoins = []

@@ -37,7 +37,8 @@ extension Manager {
         let kept = shelf.newest()
         let seed = kept?.header.store == identity.store ? try? kept?.state() : nil
         let member = ClusterMember(
-            node: identity.node, store: store, seed: seed, fresh: fresh, now: now, logger: logger)
+            node: identity.node, store: store, seed: seed, fresh: fresh, now: now, bootTime: Self.bootTime,
+            logger: logger)
         let peers = Peers(client: client)
         let membership = Membership(
             identity: identity, member: member, peers: peers, store: store, agent: agent,

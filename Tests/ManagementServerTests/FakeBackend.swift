@@ -30,7 +30,7 @@ final class FakeBackend: ManagementBackend {
         self.isMember = isMember
         member = ClusterMember(
             node: NodeID(1), store: store, fresh: { Self.part() }, now: { ServerFixture.start },
-            logger: ServerFixture.quiet)
+            bootTime: { BootTime(milliseconds: 50_000) }, logger: ServerFixture.quiet)
     }
 
     /// What the leader begins by itself gets identifiers of its own.

@@ -95,7 +95,7 @@ import Testing
         ) -> SwitchoverMachine.Step {
             SwitchoverMachine.next(
                 action, of: world.state.databases[before.id]!, in: world.state, answers: answers, copies: copies,
-                now: world.now.adding(seconds: seconds))
+                heldFor: seconds * 1000)
         }
         #expect(next(drained, even) == .promote(drainedAt: held.epoch))
         #expect(next(drained, behind) == .wait(progress: 20, message: "shard \(new.id) lacks 1 bytes of the stream"))
@@ -129,7 +129,7 @@ import Testing
         let database = try #require(world.state.databases[before.id])
         #expect(database.transitions.isEmpty && database.shards == before.shards)
         let step = SwitchoverMachine.next(
-            try #require(begun.action), of: database, in: world.state, answers: [:], copies: [:], now: world.now)
+            try #require(begun.action), of: database, in: world.state, answers: [:], copies: [:], heldFor: 0)
         #expect(step == .fail(message: "rolled back: it was overtaken"))
     }
 

@@ -18,7 +18,7 @@ struct SimulatorFindingsTests {
         let database = world.state.databases[action.database]!
         let answers = database.involvedNodes.map { ($0, NodeProgress.applied(database.epoch)) }
         return ActionMachine.next(
-            action, database: database, answers: Dictionary(uniqueKeysWithValues: answers), now: world.now)
+            action, database: database, answers: Dictionary(uniqueKeysWithValues: answers), age: 0)
     }
 
     @Test func aSwitchoverIsNotDoneWhileItHolds() throws {
@@ -145,7 +145,7 @@ struct SimulatorFindingsTests {
             answers[other] = answer
             return SwitchoverMachine.next(
                 action, of: held, in: world.state, answers: answers,
-                copies: Dictionary(uniqueKeysWithValues: copies), now: world.now)
+                copies: Dictionary(uniqueKeysWithValues: copies), heldFor: 0)
         }
         #expect(next(.applied(held.epoch)) == .promote(drainedAt: held.epoch))
         #expect(next(.unreachable("away")) == .wait(progress: 20, message: "away"))

@@ -68,8 +68,8 @@ extension World {
     private func switchover(_ action: ActionRecord) -> Plan? {
         guard let database = state.databases[action.database], let target = action.shard else { return nil }
         switch SwitchoverMachine.next(
-            action, of: database, in: state, answers: answers(database.epoch), copies: inSync(database.shards), now: now
-        )
+            action, of: database, in: state, answers: answers(database.epoch), copies: inSync(database.shards),
+            heldFor: 0)
         {
         case .wait: return nil
         case .promote(let epoch):
@@ -84,7 +84,8 @@ extension World {
         let database = state.databases[action.database]
         let epoch = database.map { MigrationMachine.question(action, of: $0, in: state).epoch } ?? .zero
         return MigrationMachine.next(
-            action, of: database, in: state, answers: answers(epoch), copies: inSync(database?.shards ?? []), now: now)
+            action, of: database, in: state, answers: answers(epoch), copies: inSync(database?.shards ?? []), age: 0,
+            heldFor: 0)
     }
 
     private func migration(_ action: ActionRecord) -> Plan? {

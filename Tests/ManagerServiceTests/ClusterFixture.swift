@@ -28,10 +28,20 @@ struct ClusterFixture {
             softwareVersion: "0.1.0", operatingSystem: "Debian 12", publicKeyDigest: "key of \(address)")
     }
 
-    func member(_ node: Int) -> ClusterMember {
+    func member(_ node: Int, clock: FakeClock = FakeClock()) -> ClusterMember {
         ClusterMember(
             node: NodeID(node), store: store, fresh: { Self.fresh("part-\(Int.random(in: 0..<Int.max))") },
-            now: { Self.start }, logger: Self.quiet)
+            now: { clock.wall }, bootTime: { clock.boot }, logger: Self.quiet)
+    }
+
+    /// A node that others may put shards on; its answers are the test's.
+    func addNode(_ number: Int) async throws {
+        let candidate = NodeCandidate(
+            address: "127.0.9.\(number)", hostname: "host", architecture: "x86_64", cores: 2,
+            totalMemory: .gigabytes(8), softwareVersion: "0.1.0", operatingSystem: "Debian 12",
+            publicKeyDigest: "key of \(number)")
+        let record = candidate.record(id: NodeID(number), storeRole: .client, joinedAt: Self.start)
+        _ = try await store.commit([try StateCoding.encode(.node(record))], if: [])
     }
 
     static let policy = DatabasePolicy(name: "one", memoryLimit: .megabytes(100))
@@ -42,9 +52,10 @@ struct ClusterFixture {
 
     /// Runs a member until `body` returns.
     func running<Result: Sendable>(
-        _ member: ClusterMember, nodes: FakeNodes, _ body: @Sendable () async throws -> Result
+        _ member: ClusterMember, nodes: FakeNodes, copies: @escaping CopyProbe = { _ in [:] },
+        _ body: @Sendable () async throws -> Result
     ) async throws -> Result {
-        let task = Task { await member.run(probe: nodes.probe, copies: { _ in [:] }, onState: { _ in }) }
+        let task = Task { await member.run(probe: nodes.probe, copies: copies, onState: { _ in }) }
         do {
             let result = try await body()
             task.cancel()
@@ -55,6 +66,23 @@ struct ClusterFixture {
             await task.value
             throw error
         }
+    }
+}
+
+/// Both clocks of a node, in a test's hand.
+final class FakeClock: Sendable {
+    private let times = Mutex((wall: ClusterFixture.start, boot: BootTime(milliseconds: 50_000)))
+
+    var wall: WallTime { times.withLock(\.wall) }
+    var boot: BootTime { times.withLock(\.boot) }
+
+    /// Somebody sets the wall clock.
+    func set(wall seconds: Int64) {
+        times.withLock { $0.wall = $0.wall.adding(seconds: seconds) }
+    }
+
+    func pass(seconds: Int64) {
+        times.withLock { $0 = ($0.wall.adding(seconds: seconds), $0.boot + seconds * 1000) }
     }
 }
 

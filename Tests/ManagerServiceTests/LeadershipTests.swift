@@ -2,6 +2,7 @@ import ClusterModel
 import ClusterStore
 import ManagerCore
 import ManagerService
+import Primitives
 import Testing
 
 /// Leading under a store that fails in the ways that stores do.
@@ -10,7 +11,7 @@ import Testing
         let store = StallingStore(fixture.store)
         let member = ClusterMember(
             node: NodeID(1), store: store, fresh: { ClusterFixture.fresh("part") }, now: { ClusterFixture.start },
-            logger: ClusterFixture.quiet)
+            bootTime: { BootTime(milliseconds: 50_000) }, logger: ClusterFixture.quiet)
         return (member, store)
     }
 
