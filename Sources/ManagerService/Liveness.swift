@@ -154,7 +154,8 @@ package actor Liveness {
     private var isReturning = false
 
     /// Held to be lost, and here: asks for heartbeats to be answered again when the proxy routes as the newest state
-    /// says.
+    /// says. Of a newer one nothing has been checked: a switchover in it raises no fence, so that answers would bring
+    /// the lease back to a proxy that writes to the old primary.
     private func returnToCluster(_ state: ClusterState) async {
         guard !isReturning, await ports.isUpToDate(state), !isReturning else { return }
         isReturning = true
@@ -162,10 +163,11 @@ package actor Liveness {
         let own = node
         let time = now()
         do {
-            try await editor.edit(as: .anyNode) { state throws(PlanError) in
-                Planner.readmit(own, in: state, now: time)
+            let (plan, _) = try await editor.edit(as: .anyNode) { newest throws(PlanError) in
+                guard newest.head?.epoch == state.head?.epoch else { return nil }
+                return Planner.readmit(own, in: newest, now: time)
             }
-            logger.notice("back in the cluster")
+            if plan != nil { logger.notice("back in the cluster") }
         } catch {
             logger.warning("could not return to the cluster, trying again", metadata: ["error": "\(error)"])
         }
