@@ -69,6 +69,11 @@ final class ConnectionPool: Sendable {
         if !isKept { connection.close() }
     }
 
+    func closeIdle(_ endpoint: HTTPEndpoint) {
+        let waiting = state.withLock { $0.idle.removeValue(forKey: endpoint) ?? [] }
+        waiting.forEach { $0.close() }
+    }
+
     private func remove(_ connection: HTTPConnection) {
         state.withLock { state in
             state.all[ObjectIdentifier(connection)] = nil

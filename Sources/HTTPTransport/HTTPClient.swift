@@ -28,7 +28,8 @@ package final class HTTPClient: Sendable {
     /// Sends a request and gathers the whole answer, whatever its status.
     ///
     /// `deadline` covers connecting and answering. A request on a kept connection that turns out dead is repeated once
-    /// on a new one: always if nothing was written, else only when ``HTTPClientRequest/isIdempotent``.
+    /// on a new one: always if nothing was written, else only when ``HTTPClientRequest/isIdempotent``. After a request
+    /// that timed out the next one to that endpoint begins on a new connection.
     package func send(
         _ request: HTTPClientRequest, to endpoint: HTTPEndpoint, deadline: Duration
     ) async throws(HTTPClientError) -> HTTPClientResponse {
@@ -44,7 +45,11 @@ package final class HTTPClient: Sendable {
             let fresh = try await connect(endpoint, deadline: deadline)
             return try await perform(request, on: fresh, deadline: deadline)
         } catch {
-            throw Self.clientError(error)
+            let error = Self.clientError(error)
+            // The others may be as dead. Where nothing comes back from the peer, each would carry one more request to
+            // it, and a sender of heartbeats pass for alive for as long as there are any.
+            if case .timedOut = error.code { pool.closeIdle(endpoint) }
+            throw error
         }
     }
 

@@ -52,6 +52,27 @@ import Testing
         }
     }
 
+    /// In a partition of one direction each kept connection would carry one more heartbeat.
+    @Test func aRequestThatTimedOutIsFollowedByOneOnANewConnection() async throws {
+        try await withServer { client, endpoint in
+            try await withThrowingTaskGroup(of: Void.self) { tasks in
+                for _ in 0..<20 {
+                    tasks.addTask {
+                        _ = try await client.send(
+                            .init(method: "POST", path: "/echo", body: [UInt8](repeating: 1, count: 10_000)),
+                            to: endpoint, deadline: .seconds(20))
+                    }
+                }
+                try await tasks.waitForAll()
+            }
+            #expect(client.pool.idleCount(endpoint) > 1)
+            await #expect(throws: HTTPClientError.self) {
+                try await client.send(.init(path: "/slow"), to: endpoint, deadline: .milliseconds(200))
+            }
+            #expect(client.pool.idleCount(endpoint) == 0)
+        }
+    }
+
     @Test func largeBodiesGoBothWays() async throws {
         try await withServer { client, endpoint in
             let body = (0..<5_000_000).map { UInt8(truncatingIfNeeded: $0 &* 7) }
