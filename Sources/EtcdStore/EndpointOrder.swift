@@ -9,6 +9,8 @@ struct EndpointOrder {
     static let avoidance = Duration.seconds(2)
 
     private var endpoints: [HTTPEndpoint] = []
+    /// Nil: none of them is.
+    private(set) var preferred: HTTPEndpoint?
     private var avoidedUntil: [HTTPEndpoint: Duration] = [:]
 
     init(_ endpoints: [HTTPEndpoint], preferring local: HTTPEndpoint?) {
@@ -17,6 +19,7 @@ struct EndpointOrder {
 
     mutating func set(_ endpoints: [HTTPEndpoint], preferring local: HTTPEndpoint?) {
         self.endpoints = endpoints.filter { $0 == local } + endpoints.filter { $0 != local }
+        preferred = endpoints.first { $0 == local }
         avoidedUntil = avoidedUntil.filter { endpoints.contains($0.key) }
     }
 
@@ -28,8 +31,11 @@ struct EndpointOrder {
         avoidedUntil[endpoint] = nil
     }
 
+    func isAvoided(_ endpoint: HTTPEndpoint, at now: Duration) -> Bool {
+        avoidedUntil[endpoint].map { $0 > now } ?? false
+    }
+
     func round(at now: Duration) -> [HTTPEndpoint] {
-        let isAvoided = { (endpoint: HTTPEndpoint) in avoidedUntil[endpoint].map { $0 > now } ?? false }
-        return endpoints.filter { !isAvoided($0) } + endpoints.filter(isAvoided)
+        endpoints.filter { !isAvoided($0, at: now) } + endpoints.filter { isAvoided($0, at: now) }
     }
 }

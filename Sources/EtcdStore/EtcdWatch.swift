@@ -9,16 +9,22 @@ import Synchronization
 /// Silence is normal on a watch, so three things tell a quiet stream from a dead one:
 /// - a member that loses its leader ends the stream (`hasleader`), after about three election timeouts;
 /// - after ``quietLimit`` of silence the member is asked for its status, and when it doesn't answer twice in a row the
-///   stream is given up. So a stopped machine or process (SIGSTOP) costs a watch 3.5 s at most;
+///   stream is given up. So a stopped or cut off member costs a watch 1.6 s at most, less than the time after which
+///   its node is voted lost: by then the others must see each other's votes;
 /// - etcd itself reports progress every ten minutes; when even that is missing, only this one stream is dead.
+///
+/// A watch is best at its own node's member, as no other node's loss can blind it there. One that is elsewhere, because
+/// its member failed or came later, ends when its member serves; the next one begins there.
 final class EtcdWatch: Sendable {
     /// Silence before the member is asked how it is. Lower finds a dead member sooner; each watch costs the members one
     /// small request in this time.
-    static let quietLimit = Duration.seconds(2)
+    static let quietLimit = Duration.seconds(1)
     /// Time for the answer.
-    static let statusDeadline = Duration.milliseconds(500)
+    static let statusDeadline = Duration.milliseconds(300)
     /// Time to connect, and again for the watch to be confirmed.
-    static let beginDeadline = Duration.milliseconds(750)
+    static let beginDeadline = Duration.milliseconds(500)
+    /// Between two looks whether the own node's member serves.
+    static let homeInterval = Duration.seconds(2)
     /// One and a half of etcd's progress interval.
     static let silenceLimit = Duration.seconds(900)
 
@@ -48,7 +54,7 @@ final class EtcdWatch: Sendable {
         self.emit = emit
     }
 
-    /// Returns only when the task is cancelled.
+    /// Returns when the task is cancelled, or a watch at another member is better.
     func run() async throws {
         let end = caller.now + GatewayCaller.patience
         var last = "no member is known"
@@ -69,12 +75,13 @@ final class EtcdWatch: Sendable {
         throw StoreError(.unavailable, "no member of the store took the watch; last: \(last)")
     }
 
-    /// Throws ``Broken`` or a ``StoreError`` that no other member would spare us; returns when cancelled.
+    /// Throws ``Broken`` or a ``StoreError`` that no other member would spare us; returns as ``run()`` does.
     private func follow(_ endpoint: HTTPEndpoint) async throws {
         let hearing = Box(Hearing(lastHeard: caller.now))
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await self.read(endpoint, hearing) }
             group.addTask { try await self.listen(to: endpoint, hearing) }
+            group.addTask { try await self.waitForHome(from: endpoint) }
             defer { group.cancelAll() }
             try await group.next()
         }
@@ -133,6 +140,16 @@ final class EtcdWatch: Sendable {
             unanswered = await isAlive(endpoint) ? 0 : unanswered + 1
             if unanswered == 2 { throw Broken(reason: "the member doesn't answer any more", wasCreated: true) }
             if unanswered == 0 { try await Task.sleep(for: Self.quietLimit) }
+        }
+    }
+
+    private func waitForHome(from endpoint: HTTPEndpoint) async throws {
+        while true {
+            try await Task.sleep(for: Self.homeInterval)
+            guard let home = caller.preferred(to: endpoint) else { continue }
+            let status: StatusResponse? = try? await caller.callOnce(
+                "/maintenance/status", Nothing(), at: home, deadline: Self.statusDeadline)
+            if let status, status.leader?.value ?? 0 != 0, status.isLearner != true { return }
         }
     }
 

@@ -46,6 +46,13 @@ final class GatewayCaller: Sendable {
 
     func round() -> [HTTPEndpoint] { order.withLock { $0.round(at: now) } }
 
+    /// The member to be at rather than at `endpoint`; nil: there is none, or it failed lately.
+    func preferred(to endpoint: HTTPEndpoint) -> HTTPEndpoint? {
+        order.withLock { order in
+            order.preferred.flatMap { $0 == endpoint || order.isAvoided($0, at: now) ? nil : $0 }
+        }
+    }
+
     func failed(_ endpoint: HTTPEndpoint) { order.withLock { $0.failed(endpoint, at: now) } }
 
     func answered(_ endpoint: HTTPEndpoint) { order.withLock { $0.answered(endpoint) } }

@@ -110,6 +110,25 @@ struct EtcdStoreFailureTests {
         }
     }
 
+    /// Where a node's watch was begun before its own member served, another node's loss would blind it.
+    @Test func watchMovesToTheOwnMember() async throws {
+        try await TestEtcd.withMembers(3) { etcd in
+            let store = etcd.store([1])
+            let first = try await store.snapshot(prefix: "/w/").revision + 1
+            let watch = WatchRecorder(store.watch(prefix: "/w/", from: first))
+            _ = try await store.commit([.put(key: "/w/a", value: [1])], if: [])
+            _ = try await watch.changes(1)
+            store.setEndpoints([1, 2, 3].map(etcd.endpoint), preferring: etcd.endpoint(2))
+            #expect(try await watch.end(within: .seconds(10)) == nil)
+            let next = WatchRecorder(store.watch(prefix: "/w/", from: first + 1))
+            defer { next.cancel() }
+            etcd.member(1).process.signal(SIGSTOP)
+            defer { etcd.member(1).process.signal(SIGCONT) }
+            _ = try await store.commit([.put(key: "/w/b", value: [2])], if: [])
+            #expect(try await next.changes(1).count == 1)
+        }
+    }
+
     /// A commit sent into a member that can't take it, and a repetition that finds it done: the store knows its own.
     @Test func ownCommitIsRecognised() async throws {
         try await TestEtcd.withMembers(3) { etcd in
