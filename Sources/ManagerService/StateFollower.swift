@@ -124,6 +124,16 @@ package actor StateFollower {
     }
 
     private func takeSnapshot() async throws {
+        let next = try await readStore()
+        // A commit of our own came in meanwhile: the copy may not step behind it.
+        guard next.revision >= state?.revision ?? 0 else { return try await takeSnapshot() }
+        needsSnapshot = false
+        watchStart = next.revision + 1
+        removedByUs = [:]
+        publish(next)
+    }
+
+    private func readStore() async throws -> ClusterState {
         let snapshot = try await store.snapshot(prefix: StoreKey.prefix)
         var next = ClusterState()
         for entry in snapshot.entries {
@@ -131,17 +141,26 @@ package actor StateFollower {
             next.apply(change, key: entry.key, revision: entry.modifiedRevision)
         }
         next.advance(to: snapshot.revision)
-        // A commit of our own came in meanwhile: the copy may not step behind it.
-        guard next.revision >= state?.revision ?? 0 else { return try await takeSnapshot() }
-        needsSnapshot = false
-        watchStart = snapshot.revision + 1
+        return next
+    }
+
+    /// Reads the store at once, for who can't wait until the watch, which may hang at a member that is away, brings
+    /// what is there.
+    package func catchUp() async throws {
+        let next = try await readStore()
+        guard let state, next.revision > state.revision else { return }
+        caughtUpTo = next.revision
         removedByUs = [:]
         publish(next)
     }
 
+    /// What the watch brings up to here is known: an older write of a key that is gone by now must not revive it.
+    private var caughtUpTo: Int64 = 0
+
     private func follow() async throws {
         for try await change in store.watch(prefix: StoreKey.prefix, from: watchStart) {
             watchStart = change.revision + 1
+            guard change.revision > caughtUpTo else { continue }
             guard var next = state else { return }
             for event in change.events { try apply(event, to: &next) }
             next.advance(to: change.revision)

@@ -13,6 +13,8 @@ final class StallingStore: ClusterStore {
         var watches = 0
         /// A watch ends at once, without an error.
         var endsWatches = false
+        /// Watches bring nothing from now on, as from a member that was cut off.
+        var mutesWatches = false
     }
 
     let faults = Mutex(Faults())
@@ -46,7 +48,23 @@ final class StallingStore: ClusterStore {
             faults.watches += 1
             return faults.endsWatches
         }
-        return ends ? AsyncThrowingStream { $0.finish() } : base.watch(prefix: prefix, from: revision)
+        return ends ? AsyncThrowingStream { $0.finish() } : heard(base.watch(prefix: prefix, from: revision))
+    }
+
+    private func heard(
+        _ changes: AsyncThrowingStream<StoreChange, any Error>
+    ) -> AsyncThrowingStream<StoreChange, any Error> {
+        let (stream, continuation) = AsyncThrowingStream.makeStream(of: StoreChange.self)
+        let task = Task {
+            do {
+                for try await change in changes where !faults.withLock(\.mutesWatches) { continuation.yield(change) }
+                continuation.finish()
+            } catch {
+                continuation.finish(throwing: error)
+            }
+        }
+        continuation.onTermination = { _ in task.cancel() }
+        return stream
     }
 
     func grantLease(seconds: Int) async throws(StoreError) -> StoreLease {
