@@ -81,8 +81,7 @@ package actor Liveness {
                 } else {
                     await renew(state)
                 }
-                let due = watch.steps(at: ports.bootTime(), in: state, profile: profile)
-                for step in due { group.addTask { await self.perform(step) } }
+                for step in due(in: state, profile) { group.addTask { await self.perform(step) } }
                 try? await Task.sleep(for: .milliseconds(profile.heartbeat))
             }
         }
@@ -128,7 +127,20 @@ package actor Liveness {
         await ports.grant(end)
     }
 
+    private func due(in state: ClusterState, _ profile: DetectionProfile) -> [PeerWatch.Step] {
+        watch.steps(at: ports.bootTime(), in: state, profile: profile)
+    }
+
+    /// A step and what follows from it: whoever votes last settles the matter, without waiting for the next heartbeat.
     private func perform(_ step: PeerWatch.Step) async {
+        await record(step)
+        guard case .suspect = step, let state = await follower.current else { return }
+        await withDiscardingTaskGroup { group in
+            for step in due(in: state, state.detection) { group.addTask { await self.perform(step) } }
+        }
+    }
+
+    private func record(_ step: PeerWatch.Step) async {
         let own = node
         let time = now()
         switch step {
