@@ -11,6 +11,7 @@ package enum InternalPath {
     package static let heartbeat = "/internal/v1/heartbeat"
     package static let fence = "/internal/v1/fence"
     package static let node = "/internal/v1/node"
+    package static let newcomer = "/internal/v1/newcomer"
     package static let settings = "/internal/v1/settings"
 }
 
@@ -184,6 +185,15 @@ package struct FenceObject: Codable, Sendable {
     package init(hasApplied: Bool, fence: Epoch) {
         self.hasApplied = hasApplied
         self.fence = fence
+    }
+}
+
+/// Whether a node counts one that is being taken in, and its proxy has no lease left from before.
+package struct NewcomerObject: Codable, Sendable {
+    package var isCounted: Bool
+
+    package init(isCounted: Bool) {
+        self.isCounted = isCounted
     }
 }
 

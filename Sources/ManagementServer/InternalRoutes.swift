@@ -40,6 +40,13 @@ struct InternalRoutes: Sendable {
             let (database, epoch) = try databaseAndEpoch(request)
             return try .json(await backend.fence(of: database, epoch: epoch))
         }
+        router.get(RouterPath(InternalPath.newcomer)) { request, context -> Response in
+            try context.requireNode()
+            guard let node = request.uri.queryParameters["node"].flatMap({ Int($0) }) else {
+                throw PlanError(code: "bad_request", status: 400, message: "node is needed.")
+            }
+            return try .json(NewcomerObject(isCounted: await backend.counts(newcomer: NodeID(node))))
+        }
         StoreRoutes(backend: backend).add(to: router)
         router.post(RouterPath(InternalPath.settings)) { request, context -> Response in
             try context.requireNode()

@@ -74,6 +74,9 @@ package protocol ManagementBackend: Sendable {
     /// A node that this one watches is alive. Nil: this node holds it to be lost.
     func heartbeat(_ message: HeartbeatObject) async -> FenceObject?
 
+    /// Whether this node counts one that is being taken in, and its proxy has no lease left from before.
+    func counts(newcomer: NodeID) async -> Bool
+
     /// How far this node is with the fencing that an epoch of a database brought.
     func fence(of database: DatabaseID, epoch: Epoch) async -> FenceObject
 

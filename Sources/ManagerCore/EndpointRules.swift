@@ -99,5 +99,5 @@ extension ClosedRange<UInt16> {
 }
 
 extension NodeRecord {
-    fileprivate var servesEndpoints: Bool { !isLeaving && (status == .active || status == .down) }
+    fileprivate var servesEndpoints: Bool { !isLeaving && (status.works || status == .down) }
 }

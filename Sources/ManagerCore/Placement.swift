@@ -67,7 +67,7 @@ struct Placement {
 
 extension NodeRecord {
     /// New shards may be put there.
-    package var takesShards: Bool { status == .active && acceptsShards && !isLeaving }
+    package var takesShards: Bool { status.works && acceptsShards && !isLeaving }
 
     /// What copies of one shard must not share: the rack, or the node itself where no rack is set.
     package var failureDomain: String { rackID.isEmpty ? "node \(id)" : "rack \(rackID.lowercased())" }

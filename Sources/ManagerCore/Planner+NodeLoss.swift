@@ -61,7 +61,10 @@ extension Planner {
 }
 
 extension NodeRecord.Status {
-    /// A node that is being taken in serves nothing; once it were down, readmitting it would pass over its being taken
-    /// in.
+    /// One that is being taken in can be lost once it is: readmitting it would pass over that. It takes about a lease,
+    /// whether the newcomer lives or not.
     var canBeLost: Bool { self != .down && self != .provisioning }
+
+    /// Serves endpoints and takes shards. One that is being taken in does so from the first moment.
+    var works: Bool { self == .active || self == .provisioning }
 }

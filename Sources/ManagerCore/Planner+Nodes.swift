@@ -10,8 +10,7 @@ extension Planner {
     /// A candidate that was admitted before and comes again with the same key and address did not hear the answer:
     /// it gets its number again, and no use is counted.
     /// - Parameter asNewcomer: It is `provisioning` until ``settleJoin(of:in:now:)``: only so can no node that hasn't
-    ///   heard of
-    ///   it be outvoted with its help. Else it is active at once.
+    ///   heard of it be outvoted with its help. Else it is active at once.
     /// - Throws: `token_unknown`, `token_revoked`, `token_expired`, `token_used_up` (403), `time_not_sync`,
     ///   `address_in_use` and `already_joined` (409).
     package static func admitNode(
@@ -48,11 +47,11 @@ extension Planner {
         return Plan(changes: [.head(head), .node(node), .token(token)], node: node)
     }
 
-    /// Every node that isn't down counts the newcomer and holds no lease from before (``JoinWatch``): it becomes
-    /// active. Nil when it is.
+    /// All its witnesses count the newcomer and hold no lease from before (``JoinWatch``): it becomes active. Nil when
+    /// it is.
     package static func settleJoin(of node: NodeID, in state: ClusterState, now: WallTime) -> Plan? {
-        guard state.nodes[node]?.status == .provisioning else { return nil }
-        return setStatus(.active, of: node, in: state, now: now)
+        guard let record = state.nodes[node], record.status == .provisioning else { return nil }
+        return setStatus(record.isLeaving ? .decommissioning : .active, of: node, in: state, now: now)
     }
 
     private static func token(_ id: String, in state: ClusterState) throws(PlanError) -> JoinTokenRecord {

@@ -28,7 +28,7 @@ package enum SwitchoverMachine {
         _ transition: ShardTransition, of database: DatabaseConfiguration, in state: ClusterState
     ) -> [NodeID] {
         let copies = database.shards.filter { $0.id == transition.from || $0.id == transition.to }.map(\.node)
-        let proxies = state.nodes.values.filter { $0.status != .down && $0.status != .provisioning }.map(\.id)
+        let proxies = state.nodes.values.filter { $0.status != .down }.map(\.id)
         return Set(copies + proxies).sorted()
     }
 

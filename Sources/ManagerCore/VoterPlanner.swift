@@ -112,13 +112,13 @@ package enum VoterPlanner {
             ?? members.first { $0.name == memberName(of: node.id) }
     }
 
-    /// Voters stay, learners go on, then active nodes: first those in racks that have fewest, then by number.
+    /// Voters stay, learners go on, then nodes that work: first those in racks that have fewest, then by number.
     private static func choose(nodes: [NodeRecord], memberOf: [NodeID: StoreMember]) -> [NodeRecord] {
         let nodes = nodes.filter(\.staysInStore)
         let count = voterCount(nodes: nodes.count)
         let voters = nodes.filter { memberOf[$0.id]?.isLearner == false }
         var chosen = voters + nodes.filter { memberOf[$0.id]?.isLearner == true }
-        var rest = nodes.filter { memberOf[$0.id] == nil && $0.status == .active }
+        var rest = nodes.filter { memberOf[$0.id] == nil && $0.status.works }
         while chosen.count < count {
             let next = rest.min { left, right in
                 (crowd(of: left, in: chosen), left.id) < (crowd(of: right, in: chosen), right.id)

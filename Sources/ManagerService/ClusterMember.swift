@@ -37,15 +37,16 @@ package struct ClusterMember: Sendable {
     /// - Parameters:
     ///   - probe: Asks a node, this one included, for its progress.
     ///   - copies: Asks nodes for copies of shards.
+    ///   - counts: Asks a node, this one included, whether it counts a newcomer.
     ///   - onState: Called with every new state, in order; the newest one when it is slow.
     package func run(
-        probe: @escaping ProgressProbe, copies: @escaping CopyProbe,
+        probe: @escaping ProgressProbe, copies: @escaping CopyProbe, counts: @escaping NewcomerProbe,
         onState: @escaping @Sendable (ClusterState) async -> Void
     ) async {
         await withDiscardingTaskGroup { group in
             group.addTask { await follower.run() }
             group.addTask { await leadership.run(states: follower.states()) }
-            group.addTask { await lead(probe: probe, copies: copies) }
+            group.addTask { await lead(probe: probe, copies: copies, counts: counts) }
             group.addTask {
                 for await state in await follower.states() { await onState(state) }
             }
@@ -53,27 +54,33 @@ package struct ClusterMember: Sendable {
     }
 
     /// Starts a leader's duties with each term and ends them with it.
-    private func lead(probe: @escaping ProgressProbe, copies: @escaping CopyProbe) async {
+    private func lead(
+        probe: @escaping ProgressProbe, copies: @escaping CopyProbe, counts: @escaping NewcomerProbe
+    ) async {
         var duties: Task<Void, Never>?
         for await term in await leadership.terms() {
             duties?.cancel()
             await duties?.value
-            duties = term == nil ? nil : Task { await performDuties(probe: probe, copies: copies) }
+            duties = term == nil ? nil : Task { await performDuties(probe: probe, copies: copies, counts: counts) }
         }
         duties?.cancel()
         await duties?.value
     }
 
-    private func performDuties(probe: @escaping ProgressProbe, copies: @escaping CopyProbe) async {
+    private func performDuties(
+        probe: @escaping ProgressProbe, copies: @escaping CopyProbe, counts: @escaping NewcomerProbe
+    ) async {
         let runner = ActionRunner(
             editor: editor, probe: probe, copies: copies, fresh: fresh, now: now, bootTime: bootTime,
             logger: logger)
         let replicas = ReplicaKeeper(editor: editor, fresh: fresh, now: now, logger: logger)
         let voters = VoterKeeper(store: store, editor: editor, logger: logger)
+        let joins = JoinKeeper(editor: editor, counts: counts, now: now, logger: logger)
         let confirmation = LeaseConfirmation(editor: editor, probe: probe, now: now, logger: logger)
         await withDiscardingTaskGroup { group in
             group.addTask { await runner.run(states: follower.states()) }
             group.addTask { await confirmation.run(states: follower.states()) }
+            group.addTask { await joins.run(states: follower.states()) }
             group.addTask { await voters.run(states: follower.states()) }
             group.addTask { await bindEndpointsOfNewNodes() }
             group.addTask { await replicas.run() }

@@ -13,14 +13,18 @@ package struct LivenessPorts: Sendable {
     package var isUpToDate: @Sendable (ClusterState) async -> Bool
     /// The serving lease lasts until then.
     package var grant: @Sendable (BootTime) async -> Void
+    /// Its proxy has taken in all that it was told before.
+    package var isProxyAnswering: @Sendable () async -> Bool
     package var bootTime: @Sendable () -> BootTime
 
     package init(
         beat: @escaping @Sendable (NodeRecord, HeartbeatObject) async -> HeartbeatOutcome,
         appliedFence: @escaping @Sendable (ClusterState) async -> Epoch,
         isUpToDate: @escaping @Sendable (ClusterState) async -> Bool,
-        grant: @escaping @Sendable (BootTime) async -> Void, bootTime: @escaping @Sendable () -> BootTime
+        grant: @escaping @Sendable (BootTime) async -> Void,
+        isProxyAnswering: @escaping @Sendable () async -> Bool, bootTime: @escaping @Sendable () -> BootTime
     ) {
+        self.isProxyAnswering = isProxyAnswering
         self.beat = beat
         self.appliedFence = appliedFence
         self.isUpToDate = isUpToDate
@@ -48,6 +52,9 @@ package actor Liveness {
     private let logger: Logger
     private var watch: PeerWatch
     private var lease = ServingLease()
+    private var joins = JoinWatch()
+    /// The end of the lease that the proxy was told last.
+    private var told: BootTime?
 
     package init(
         node: NodeID, editor: ClusterEditor, follower: StateFollower, ports: LivenessPorts,
@@ -80,6 +87,7 @@ package actor Liveness {
                     if reachesMajority(of: state) { group.addTask { await self.returnToCluster(state) } }
                 } else {
                     await renew(state)
+                    group.addTask { await self.noteNewcomers() }
                 }
                 for step in due(in: state, profile) { group.addTask { await self.perform(step) } }
                 try? await Task.sleep(for: .milliseconds(profile.heartbeat))
@@ -121,10 +129,33 @@ package actor Liveness {
     private func renew(_ state: ClusterState) async {
         guard state.nodes[node]?.status != .down else { return }
         let applied = await ports.appliedFence(state)
-        guard let end = lease.end(for: state.group(of: node), applied: applied, profile: state.detection) else {
-            return
-        }
+        let granted = lease.end(for: state.group(of: node), applied: applied, profile: state.detection)
+        // What was for ever ends when the group has grown, and can outvote this node from now on.
+        let end = granted ?? (told == .never ? ports.bootTime() + state.detection.lease : nil)
+        guard let end else { return }
+        told = end
         await ports.grant(end)
+    }
+
+    private var isNoting = false
+
+    /// Counts from when the proxy has a lease that newcomers were counted for: it answers after what it was told
+    /// before. What an earlier life of this manager told it isn't known, so it has to be told anew.
+    private func noteNewcomers() async {
+        guard !isNoting, let state = await follower.current, !isNoting else { return }
+        isNoting = true
+        defer { isNoting = false }
+        if state.nodes.values.contains(where: { $0.status == .provisioning }) {
+            await renew(state)
+            guard told != nil, await ports.isProxyAnswering() else { return }
+        }
+        joins.saw(state, at: ports.bootTime())
+    }
+
+    /// Whether this node counts one that is being taken in, and its proxy has no lease left from before.
+    package func counts(newcomer: NodeID) async -> Bool {
+        guard let profile = await follower.current?.detection else { return false }
+        return joins.hasSettled(newcomer, at: ports.bootTime(), profile: profile)
     }
 
     private func due(in state: ClusterState, _ profile: DetectionProfile) -> [PeerWatch.Step] {

@@ -28,6 +28,12 @@ final class ProxyConnection {
         simulation.network.send(over: pipe) { [proxy] in command(proxy) }
     }
 
+    /// The proxy has taken in all that it was told before.
+    func whenHeard(_ then: @escaping () -> Void) {
+        let events = events
+        tell { [simulation] _ in simulation.network.send(over: events) { then() } }
+    }
+
     func begin(_ wanted: [DatabaseRoutes], _ changed: @escaping () -> Void) {
         isReady = true
         let names = Set(wanted.map(\.database))

@@ -88,8 +88,7 @@ extension SimulatedManager {
 
     private func settleJoin(_ newcomer: NodeID, _ state: ClusterState) {
         guard askedJoins.insert(newcomer).inserted else { return }
-        let nodes = state.sortedNodes.filter { $0.id == newcomer || $0.status == .active }.map(\.id)
-        collect(nodes) {
+        collect(JoinWatch.witnesses(of: newcomer, in: state)) {
             $0.joins.hasSettled(newcomer, at: $0.boot, profile: Self.profile)
         } _: {
             [unowned self] answers in

@@ -20,6 +20,16 @@ extension SimulatedManager {
             }
         }
         renewLease()
+        noteNewcomers(state)
+    }
+
+    /// Counts from when the proxy has a lease that newcomers were counted for.
+    private func noteNewcomers(_ state: ClusterState) {
+        guard state.nodes.values.contains(where: { $0.status == .provisioning }) else {
+            return joins.saw(state, at: boot)
+        }
+        guard toldLease != nil, link?.isReady == true else { return }
+        link?.whenHeard { [unowned self] in joins.saw(state, at: boot) }
     }
 
     private enum Answer {

@@ -146,7 +146,6 @@ final class SimulatedManager {
         guard new.revision > snapshot?.revision ?? -1 else { return }
         simulation.invariants.check(new, replaces: state, at: node)
         snapshot = new
-        joins.saw(new.state, at: boot)
         if new.state.nodes[node]?.status == .down { lease.revoke() }
         renewLease()
         talkToProxy(new)

@@ -222,7 +222,8 @@ extension Manager {
         let candidate = NodeCandidate(admission.candidate, clock: admission.time)
         let (plan, _) = try await edit { state throws(PlanError) in
             try Planner.admitNode(
-                candidate, tokenID: admission.tokenID, replacing: admission.replaces, in: state, now: time)
+                candidate, tokenID: admission.tokenID, replacing: admission.replaces, asNewcomer: true, in: state,
+                now: time)
         }
         guard let node = plan?.node else {
             throw PlanError(code: "internal_error", status: 500, message: "The admission has no node.")

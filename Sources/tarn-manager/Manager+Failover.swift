@@ -30,7 +30,9 @@ extension Manager {
                 },
                 appliedFence: { await agent.appliedFence($0.head?.fence ?? .zero, of: $0.databases) },
                 isUpToDate: { await agent.isUpToDate($0.databases) },
-                grant: { proxy.grantLease(until: $0) }, bootTime: Self.bootTime),
+                grant: { proxy.grantLease(until: $0) },
+                isProxyAnswering: { await proxy.isAnswering(within: Self.answerSpan) == true },
+                bootTime: Self.bootTime),
             now: now, logger: logger)
     }
 
@@ -83,6 +85,18 @@ extension Manager {
 
     func heartbeat(_ message: HeartbeatObject) async -> FenceObject? {
         await membership?.liveness.answer(message).map { FenceObject(hasApplied: true, fence: $0) }
+    }
+
+    func counts(newcomer: NodeID) async -> Bool {
+        await membership?.liveness.counts(newcomer: newcomer) ?? false
+    }
+
+    func counts(_ newcomer: NodeID, at witness: NodeID, _ membership: Membership) async -> Bool {
+        guard witness != membership.identity.node else { return await counts(newcomer: newcomer) }
+        guard let record = await membership.member.follower.current?.nodes[witness] else { return false }
+        let path = "\(InternalPath.newcomer)?node=\(newcomer)"
+        let answer: NewcomerObject? = try? await membership.peers.get(path, from: record, deadline: Self.answerSpan)
+        return answer?.isCounted ?? false
     }
 
     func fence(of database: DatabaseID, epoch: Epoch) async -> FenceObject {

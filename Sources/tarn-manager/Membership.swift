@@ -80,6 +80,7 @@ extension Manager {
                         await self.probe(node, database, epoch, within: span, membership)
                     },
                     copies: { await self.copies(of: $0, membership.member, membership.peers, membership.agent) },
+                    counts: { await self.counts($1, at: $0, membership) },
                     onState: { await self.adopt($0, membership) })
             }
         }

@@ -18,7 +18,7 @@ import Testing
         let written = Set(RouteTable.all.map { "\($0.method.rawValue) \(nameless($0.path))" })
         #expect(`public` == written)
         #expect(registered.count == Set(registered).count)
-        #expect(registered.count - `public`.count == 12, "a new internal route needs its line in internalRoutes")
+        #expect(registered.count - `public`.count == 13, "a new internal route needs its line in internalRoutes")
     }
 
     @Test func nothingButOpenOperationsIsAnsweredToStrangers() async throws {
@@ -123,8 +123,8 @@ import Testing
 /// All but the join, which proves itself.
 private let internalRoutes = [
     ("POST", InternalPath.admissions), ("GET", InternalPath.progress + "?database=1&epoch=1"),
-    ("GET", InternalPath.shards), ("GET", InternalPath.node), ("POST", InternalPath.heartbeat),
-    ("GET", InternalPath.fence),
+    ("GET", InternalPath.shards), ("GET", InternalPath.node), ("GET", InternalPath.newcomer),
+    ("POST", InternalPath.heartbeat), ("GET", InternalPath.fence),
     ("POST", InternalPath.settings), ("GET", InternalPath.store), ("POST", InternalPath.store),
     ("GET", InternalPath.snapshot), ("POST", InternalPath.address),
 ]

@@ -42,7 +42,9 @@ final class FakeBackend: ManagementBackend {
 
     func run() async {
         guard isMember else { return }
-        await member.run(probe: { _, _, epoch, _ in .applied(epoch) }, copies: { _ in [:] }, onState: { _ in })
+        await member.run(
+            probe: { _, _, epoch, _ in .applied(epoch) }, copies: { _ in [:] }, counts: { _, _ in true },
+            onState: { _ in })
     }
 
     func untilReady() async {
@@ -161,6 +163,7 @@ final class FakeBackend: ManagementBackend {
     }
 
     func heartbeat(_ message: HeartbeatObject) async -> FenceObject? { FenceObject(hasApplied: true, fence: .zero) }
+    func counts(newcomer: NodeID) async -> Bool { true }
     func fence(of database: DatabaseID, epoch: Epoch) async -> FenceObject {
         FenceObject(hasApplied: true, fence: epoch)
     }

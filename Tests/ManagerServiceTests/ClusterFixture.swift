@@ -35,12 +35,13 @@ struct ClusterFixture {
     }
 
     /// A node that others may put shards on; its answers are the test's.
-    func addNode(_ number: Int) async throws {
+    func addNode(_ number: Int, status: NodeRecord.Status = .active) async throws {
         let candidate = NodeCandidate(
             address: "127.0.9.\(number)", hostname: "host", architecture: "x86_64", cores: 2,
             totalMemory: .gigabytes(8), softwareVersion: "0.1.0", operatingSystem: "Debian 12",
             publicKeyDigest: "key of \(number)")
-        let record = candidate.record(id: NodeID(number), storeRole: .client, joinedAt: Self.start)
+        var record = candidate.record(id: NodeID(number), storeRole: .client, joinedAt: Self.start)
+        record.status = status
         _ = try await store.commit([try StateCoding.encode(.node(record))], if: [])
     }
 
@@ -53,9 +54,9 @@ struct ClusterFixture {
     /// Runs a member until `body` returns.
     func running<Result: Sendable>(
         _ member: ClusterMember, nodes: FakeNodes, copies: @escaping CopyProbe = { _ in [:] },
-        _ body: @Sendable () async throws -> Result
+        counts: @escaping NewcomerProbe = { _, _ in true }, _ body: @Sendable () async throws -> Result
     ) async throws -> Result {
-        let task = Task { await member.run(probe: nodes.probe, copies: copies, onState: { _ in }) }
+        let task = Task { await member.run(probe: nodes.probe, copies: copies, counts: counts, onState: { _ in }) }
         do {
             let result = try await body()
             task.cancel()

@@ -25,7 +25,7 @@ import Testing
                 if isFirst { await Self.change(member) }
                 return true
             },
-            grant: { _ in }, bootTime: { BootTime(milliseconds: 50_000) })
+            grant: { _ in }, isProxyAnswering: { true }, bootTime: { BootTime(milliseconds: 50_000) })
         let liveness = Liveness(
             node: NodeID(1), editor: member.editor, follower: member.follower, ports: ports,
             now: { ClusterFixture.start }, logger: ClusterFixture.quiet)
