@@ -5,6 +5,9 @@ extension Fault {
         cut("partition", .both, "no packet passes between one node and the others"),
         cut("partition-in", .into, "nothing reaches one node from the others, what it sends arrives"),
         cut("partition-out", .outOf, "nothing that one node sends reaches the others, it still hears them"),
+        storeCut("store-partition", .both, "as `partition`, of the node whose member leads the store"),
+        storeCut("store-partition-in", .into, "as `partition-in`, of the node whose member leads the store"),
+        storeCut("store-partition-out", .outOf, "as `partition-out`, of the node whose member leads the store"),
         Fault(
             name: "pair-cut", guarantee: "G5, G6",
             about: "no packet passes between two nodes; the third sees both; healed after 8 s", lasts: .seconds(8),
@@ -26,6 +29,18 @@ extension Fault {
             }
         },
     ]
+
+    private static func storeCut(_ name: String, _ direction: NodeNetwork.Direction, _ about: String) -> Fault {
+        let cut = cut(name, direction, about)
+        return Fault(
+            name: cut.name, guarantee: cut.guarantee, about: cut.about, lasts: cut.lasts, gapLimit: cut.gapLimit,
+            hitsNode: true
+        ) { scene in
+            // There, where the primaries are: a cut elsewhere is no test.
+            try scene.lab.makeStoreLeader(scene.node)
+            return try cut.inject(scene)
+        }
+    }
 
     private static func cut(_ name: String, _ direction: NodeNetwork.Direction, _ about: String) -> Fault {
         Fault(
