@@ -164,14 +164,14 @@ package actor Liveness {
 
     /// A step and what follows from it: whoever votes last settles the matter, without waiting for the next heartbeat.
     private func perform(_ step: PeerWatch.Step) async {
-        await record(step)
-        guard case .suspect = step, let state = await follower.current else { return }
+        guard await record(step), case .suspect = step, let state = await follower.current else { return }
         await withDiscardingTaskGroup { group in
             for step in due(in: state, state.detection) { group.addTask { await self.perform(step) } }
         }
     }
 
-    private func record(_ step: PeerWatch.Step) async {
+    /// False: it failed, and is tried again with the next heartbeat.
+    private func record(_ step: PeerWatch.Step) async -> Bool {
         let own = node
         let time = now()
         switch step {
@@ -188,9 +188,11 @@ package actor Liveness {
                 }
             }
             watch.ended(step, isDone: true, at: ports.bootTime())
+            return true
         } catch {
             logger.warning("could not record it, trying again", metadata: ["step": "\(step)", "error": "\(error)"])
             watch.ended(step, isDone: false, at: ports.bootTime())
+            return false
         }
     }
 
