@@ -168,10 +168,13 @@ package struct HeartbeatObject: Codable, Sendable {
     package var node: NodeID
     /// Milliseconds that the sender takes itself to be allowed to serve from when it sent this, if it is answered.
     package var lease: Int64
+    /// Milliseconds that it has had no reply from this watcher.
+    package var silence: Int64
 
-    package init(node: NodeID, lease: Int64) {
+    package init(node: NodeID, lease: Int64, silence: Int64) {
         self.node = node
         self.lease = lease
+        self.silence = silence
     }
 }
 

@@ -31,11 +31,16 @@ package struct PeerWatch: Sendable {
     }
 
     /// A heartbeat of `node` has come.
-    /// - Parameter lease: Milliseconds of the lease that it takes from an answer.
+    /// - Parameters:
+    ///   - lease: Milliseconds of the lease that it takes from an answer.
+    ///   - silence: Milliseconds that it has had no reply from us when it sent this. Where packets go one way only it is
+    ///     as good as lost, however many heartbeats arrive. Refused without consequences: the reply, if it comes
+    ///     through, lets the next one count.
     /// - Returns: Whether to answer it.
     package mutating func heard(
-        _ node: NodeID, lease: Int64, at now: BootTime, in state: ClusterState
+        _ node: NodeID, lease: Int64, silence: Int64 = 0, at now: BootTime, in state: ClusterState
     ) -> Bool {
+        guard silence <= 3 * state.detection.heartbeat else { return false }
         let isVoted = state.suspicions[node]?.contains(own) == true || doubtful.contains(node)
         guard !isVoted, state.nodes[node].map({ $0.status != .down }) ?? false else {
             knocking.insert(node)

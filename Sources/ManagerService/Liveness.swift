@@ -99,7 +99,9 @@ package actor Liveness {
     /// sender to be lost.
     package func answer(_ message: HeartbeatObject) async -> Epoch? {
         guard let state = await follower.current, let head = state.head else { return nil }
-        guard watch.heard(message.node, lease: message.lease, at: ports.bootTime(), in: state) else { return nil }
+        let isCounted = watch.heard(
+            message.node, lease: message.lease, silence: message.silence, at: ports.bootTime(), in: state)
+        guard isCounted else { return nil }
         return head.fence
     }
 
@@ -107,6 +109,8 @@ package actor Liveness {
     private var beating: Set<NodeID> = []
     /// Watchers that took note of the last heartbeat, whatever they said.
     private var reached: Set<NodeID> = []
+    /// When each replied last.
+    private var replied: [NodeID: BootTime] = [:]
 
     /// Else it would be voted lost again at once.
     private func reachesMajority(of state: ClusterState) -> Bool {
@@ -118,9 +122,16 @@ package actor Liveness {
     private func beat(_ watcher: NodeRecord, _ profile: DetectionProfile) async {
         guard beating.insert(watcher.id).inserted else { return }
         let sentAt = ports.bootTime()
-        let outcome = await ports.beat(watcher, HeartbeatObject(node: node, lease: profile.lease))
+        let silence = sentAt - (replied[watcher.id] ?? sentAt)
+        let outcome = await ports.beat(
+            watcher, HeartbeatObject(node: node, lease: profile.lease, silence: silence))
         beating.remove(watcher.id)
-        if case .silent = outcome { reached.remove(watcher.id) } else { reached.insert(watcher.id) }
+        if case .silent = outcome {
+            reached.remove(watcher.id)
+        } else {
+            reached.insert(watcher.id)
+            replied[watcher.id] = ports.bootTime()
+        }
         guard case .answered(let fence) = outcome else { return }
         lease.answered(by: watcher.id, sentAt: sentAt, fence: fence)
         if let state = await follower.current { await renew(state) }

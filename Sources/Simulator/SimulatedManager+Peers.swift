@@ -9,10 +9,16 @@ extension SimulatedManager {
         for step in watch.steps(at: boot, in: snapshot.state, profile: Self.profile) { take(step) }
         let sentAt = boot
         for watcher in snapshot.group(of: node).watchers {
+            let silence = sentAt - (replied[watcher] ?? sentAt)
             ask(watcher, within: Self.profile.suspicion) { [node] peer in
-                peer.heartbeat(of: node)
+                peer.heartbeat(of: node, silence: silence)
             } _: { [unowned self] answer in
-                if answer == nil { reached.remove(watcher) } else { reached.insert(watcher) }
+                if answer == nil {
+                    reached.remove(watcher)
+                } else {
+                    reached.insert(watcher)
+                    replied[watcher] = boot
+                }
                 guard case .fence(let fence)? = answer else { return }
                 let counted = simulation.settings.bug == .leaseWithoutFence ? Epoch.zero : fence
                 lease.answered(by: watcher, sentAt: sentAt, fence: counted)
@@ -38,9 +44,11 @@ extension SimulatedManager {
         case refused
     }
 
-    private func heartbeat(of peer: NodeID) -> Answer? {
+    private func heartbeat(of peer: NodeID, silence: Int64) -> Answer? {
         guard let snapshot, let head = snapshot.state.head else { return nil }
-        guard watch.heard(peer, lease: Self.profile.lease, at: boot, in: snapshot.state) else { return .refused }
+        guard watch.heard(peer, lease: Self.profile.lease, silence: silence, at: boot, in: snapshot.state) else {
+            return .refused
+        }
         return .fence(head.fence)
     }
 

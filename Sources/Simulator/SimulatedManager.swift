@@ -21,6 +21,8 @@ final class SimulatedManager {
     var joins = JoinWatch()
     /// Watchers that took note of the last heartbeat, whatever they said.
     var reached: Set<NodeID> = []
+    /// When each replied last.
+    var replied: [NodeID: BootTime] = [:]
     /// The fence by which our proxy routes, as far as we know for sure.
     var appliedFence = Epoch.zero
 
@@ -77,6 +79,7 @@ final class SimulatedManager {
         lease = ServingLease()
         joins = JoinWatch()
         reached = []
+        replied = [:]
         appliedFence = .zero
         link = nil
         toldLease = nil

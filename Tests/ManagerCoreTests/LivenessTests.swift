@@ -56,6 +56,33 @@ import Testing
         #expect(end(6, of: group) == time(2000 + high.lease))
     }
 
+    /// What it sends arrives, and nothing reaches it: it is silent since it was last replied to.
+    @Test func whoHearsNobodyIsNotHeard() throws {
+        var world = World(nodes: 3)
+        var watch = PeerWatch(own: NodeID(1))
+        func steps(_ milliseconds: Int64) -> [PeerWatch.Step] {
+            let now = time(milliseconds)
+            _ = watch.heard(NodeID(3), lease: high.lease, at: now, in: world.state)
+            return watch.steps(at: now, in: world.state, profile: high)
+        }
+        func heard(silence: Int64, at milliseconds: Int64) -> Bool {
+            watch.heard(NodeID(2), lease: high.lease, silence: silence, at: time(milliseconds), in: world.state)
+        }
+        #expect(steps(0).isEmpty)
+        #expect(heard(silence: 250, at: 100))
+        for beat in 1...10 {
+            #expect(steps(Int64(beat) * high.heartbeat).isEmpty)
+            let now = Int64(beat) * high.heartbeat
+            #expect(!heard(silence: now + 600, at: now))
+        }
+        #expect(steps(2750) == [.suspect(NodeID(2))])
+        // Nor does it make us take the vote back.
+        world.commit(try #require(Planner.suspect(NodeID(2), by: NodeID(1), in: world.state)))
+        watch.ended(.suspect(NodeID(2)), isDone: true, at: time(2760))
+        #expect(!heard(silence: 3000, at: 2800))
+        #expect(steps(3000).isEmpty)
+    }
+
     @Test func silenceBecomesAVoteAndVotesALoss() throws {
         var world = World(nodes: 3)
         let lost = NodeID(3)
