@@ -170,11 +170,17 @@ package struct HeartbeatObject: Codable, Sendable {
     package var lease: Int64
     /// Milliseconds that it has had no reply from this watcher.
     package var silence: Int64
+    /// Of the sender's process, and when it sent this by its own clock: from a connection that hung, an old one may
+    /// come after newer ones.
+    package var life: Int64
+    package var sentAt: Int64
 
-    package init(node: NodeID, lease: Int64, silence: Int64) {
+    package init(node: NodeID, lease: Int64, silence: Int64, life: Int64, sentAt: Int64) {
         self.node = node
         self.lease = lease
         self.silence = silence
+        self.life = life
+        self.sentAt = sentAt
     }
 }
 

@@ -15,7 +15,21 @@ package struct PeerWatch: Sendable {
         case settle(NodeID)
     }
 
+    /// Which heartbeat of a node it is.
+    package struct Stamp: Hashable, Sendable {
+        /// Tells processes of the node from each other.
+        package var life: Int64
+        /// Its boot-time clock in milliseconds.
+        package var sentAt: Int64
+
+        package init(life: Int64, sentAt: Int64) {
+            self.life = life
+            self.sentAt = sentAt
+        }
+    }
+
     private let own: NodeID
+    private var newest: [NodeID: Stamp] = [:]
     private var heard: [NodeID: BootTime] = [:]
     /// Milliseconds of the lease that each takes from an answer: it may know another profile than we do.
     private var leases: [NodeID: Int64] = [:]
@@ -36,10 +50,16 @@ package struct PeerWatch: Sendable {
     ///   - silence: Milliseconds that it has had no reply from us when it sent this. Where packets go one way only it is
     ///     as good as lost, however many heartbeats arrive. Refused without consequences: the reply, if it comes
     ///     through, lets the next one count.
+    ///   - stamp: One that was sent before the newest that came says nothing: TCP goes on sending for minutes what was
+    ///     sent into a cut, also when the sender has closed the connection long ago.
     /// - Returns: Whether to answer it.
     package mutating func heard(
-        _ node: NodeID, lease: Int64, silence: Int64 = 0, at now: BootTime, in state: ClusterState
+        _ node: NodeID, lease: Int64, silence: Int64 = 0, stamp: Stamp? = nil, at now: BootTime, in state: ClusterState
     ) -> Bool {
+        if let stamp {
+            if let known = newest[node], known.life == stamp.life, known.sentAt >= stamp.sentAt { return false }
+            newest[node] = stamp
+        }
         guard silence <= 3 * state.detection.heartbeat else { return false }
         let isVoted = state.suspicions[node]?.contains(own) == true || doubtful.contains(node)
         guard !isVoted, state.nodes[node].map({ $0.status != .down }) ?? false else {

@@ -53,6 +53,7 @@ package actor Liveness {
     private var watch: PeerWatch
     private var lease = ServingLease()
     private var joins = JoinWatch()
+    private let life = Int64.random(in: 1..<1 << 50)
     /// The end of the lease that the proxy was told last.
     private var told: BootTime?
 
@@ -100,7 +101,8 @@ package actor Liveness {
     package func answer(_ message: HeartbeatObject) async -> Epoch? {
         guard let state = await follower.current, let head = state.head else { return nil }
         let isCounted = watch.heard(
-            message.node, lease: message.lease, silence: message.silence, at: ports.bootTime(), in: state)
+            message.node, lease: message.lease, silence: message.silence,
+            stamp: PeerWatch.Stamp(life: message.life, sentAt: message.sentAt), at: ports.bootTime(), in: state)
         guard isCounted else { return nil }
         return head.fence
     }
@@ -124,7 +126,9 @@ package actor Liveness {
         let sentAt = ports.bootTime()
         let silence = sentAt - (replied[watcher.id] ?? sentAt)
         let outcome = await ports.beat(
-            watcher, HeartbeatObject(node: node, lease: profile.lease, silence: silence))
+            watcher,
+            HeartbeatObject(
+                node: node, lease: profile.lease, silence: silence, life: life, sentAt: sentAt.milliseconds))
         beating.remove(watcher.id)
         if case .silent = outcome {
             reached.remove(watcher.id)

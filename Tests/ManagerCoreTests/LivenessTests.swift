@@ -83,6 +83,24 @@ import Testing
         #expect(steps(3000).isEmpty)
     }
 
+    /// From a connection that hung in an earlier cut; it delayed the vote of the next one by two seconds.
+    @Test func anOldHeartbeatIsNotHeard() {
+        let world = World(nodes: 3)
+        var watch = PeerWatch(own: NodeID(1))
+        func heard(_ life: Int64, _ sentAt: Int64, at milliseconds: Int64) -> Bool {
+            watch.heard(
+                NodeID(2), lease: high.lease, stamp: PeerWatch.Stamp(life: life, sentAt: sentAt),
+                at: time(milliseconds), in: world.state)
+        }
+        #expect(heard(7, 500, at: 0))
+        #expect(heard(7, 750, at: 250))
+        #expect(!heard(7, 600, at: 300))
+        #expect(!heard(7, 750, at: 300))
+        // After a restart of the machine its clock begins anew.
+        #expect(heard(8, 10, at: 500))
+        #expect(heard(8, 260, at: 750))
+    }
+
     @Test func silenceBecomesAVoteAndVotesALoss() throws {
         var world = World(nodes: 3)
         let lost = NodeID(3)
