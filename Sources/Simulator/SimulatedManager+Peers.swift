@@ -10,8 +10,9 @@ extension SimulatedManager {
         let sentAt = boot
         for watcher in snapshot.group(of: node).watchers {
             let silence = sentAt - (replied[watcher] ?? sentAt)
+            let stamp = PeerWatch.Stamp(life: Int64(process.life), sentAt: sentAt.milliseconds)
             ask(watcher, within: Self.profile.suspicion) { [node] peer in
-                peer.heartbeat(of: node, silence: silence)
+                peer.heartbeat(of: node, silence: silence, stamp: stamp)
             } _: { [unowned self] answer in
                 if answer == nil {
                     reached.remove(watcher)
@@ -26,12 +27,12 @@ extension SimulatedManager {
             }
         }
         renewLease()
-        noteNewcomers(state)
+        noteNewcomers(snapshot.state)
     }
 
-    /// Counts from when the proxy has a lease that newcomers were counted for.
+    /// Counts from when the proxy has a lease by both circles.
     private func noteNewcomers(_ state: ClusterState) {
-        guard state.nodes.values.contains(where: { $0.status == .provisioning }) else {
+        guard state.nodes.values.contains(where: \.isBetween) else {
             return joins.saw(state, at: boot)
         }
         guard toldLease != nil, link?.isReady == true else { return }
@@ -44,11 +45,11 @@ extension SimulatedManager {
         case refused
     }
 
-    private func heartbeat(of peer: NodeID, silence: Int64) -> Answer? {
+    private func heartbeat(of peer: NodeID, silence: Int64, stamp: PeerWatch.Stamp) -> Answer? {
         guard let snapshot, let head = snapshot.state.head else { return nil }
-        guard watch.heard(peer, lease: Self.profile.lease, silence: silence, at: boot, in: snapshot.state) else {
-            return .refused
-        }
+        let isCounted = watch.heard(
+            peer, lease: Self.profile.lease, silence: silence, stamp: stamp, at: boot, in: snapshot.state)
+        guard isCounted else { return .refused }
         return .fence(head.fence)
     }
 
