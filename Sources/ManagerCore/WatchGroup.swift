@@ -62,7 +62,7 @@ package struct WatchGroup: Hashable, Sendable {
 
 extension NodeRecord {
     /// It is being taken in, or leaves: not everybody counts it, or will soon not.
-    var isBetween: Bool { status == .provisioning || isLeaving }
+    package var isBetween: Bool { status == .provisioning || isLeaving }
 }
 
 extension WatchGroup {

@@ -50,15 +50,20 @@ extension ActionRunner {
 
     func stepNodeAction(_ action: ActionRecord, _ state: ClusterState, logger: Logger) async -> Bool {
         let copies = await copies(NodeActionMachine.shardsToInspect(action, in: state))
+        let farewells = await farewells(action, state)
+        let unsettled = await unsettled(action, state)
         let fresh = fresh()
-        switch NodeActionMachine.next(action, in: state, copies: copies, fresh: fresh, now: now()) {
+        let next = { @Sendable (action: ActionRecord, state: ClusterState, time: WallTime) in
+            NodeActionMachine.next(
+                action, in: state, copies: copies, farewells: farewells, unsettled: unsettled, fresh: fresh, now: time)
+        }
+        switch next(action, state, now()) {
         case .wait(let progress, let message):
             return await report(action, progress: progress, message: message, pause: .milliseconds(50))
         case .commit:
             return await advance(action) { state, time in
                 guard let newest = state.actions[action.id], !newest.status.isFinal,
-                    case .commit(let plan) = NodeActionMachine.next(
-                        newest, in: state, copies: copies, fresh: fresh, now: time)
+                    case .commit(let plan) = next(newest, state, time)
                 else { return nil }
                 return plan
             }
@@ -69,5 +74,24 @@ extension ActionRunner {
             logger.warning("action failed", metadata: ["reason": "\(message)"])
             return await finish(action, .failed(message))
         }
+    }
+
+    /// What a node that leaves says of the databases that it is to serve no longer.
+    private func farewells(_ action: ActionRecord, _ state: ClusterState) async -> [DatabaseID: NodeProgress] {
+        guard let node = action.node, let databases = NodeActionMachine.farewells(action, in: state) else {
+            return state.databases.mapValues { _ in .unreachable("not asked") }
+        }
+        return await withTaskGroup(of: (DatabaseID, NodeProgress).self) { group in
+            for database in databases {
+                group.addTask { (database.id, await ask(node, about: database)) }
+            }
+            return await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
+        }
+    }
+
+    /// Who may still hold a lease by a majority that counts the node that leaves.
+    private func unsettled(_ action: ActionRecord, _ state: ClusterState) async -> Set<NodeID> {
+        guard action.kind == .removeNode, let leaving = action.node else { return [] }
+        return await unsettled(JoinWatch.witnesses(of: leaving, in: state), of: leaving)
     }
 }

@@ -23,6 +23,7 @@ package struct ActionRunner: Sendable {
     private let editor: ClusterEditor
     private let probe: ProgressProbe
     let copies: CopyProbe
+    private let counts: NewcomerProbe
     let fresh: @Sendable () -> Fresh
     let now: @Sendable () -> WallTime
     private let bootTime: @Sendable () -> BootTime
@@ -31,7 +32,8 @@ package struct ActionRunner: Sendable {
 
     package init(
         editor: ClusterEditor, probe: @escaping ProgressProbe, copies: @escaping CopyProbe,
-        fresh: @escaping @Sendable () -> Fresh, now: @escaping @Sendable () -> WallTime,
+        counts: @escaping NewcomerProbe, fresh: @escaping @Sendable () -> Fresh,
+        now: @escaping @Sendable () -> WallTime,
         bootTime: @escaping @Sendable () -> BootTime, logger: Logger
     ) {
         self.bootTime = bootTime
@@ -39,6 +41,7 @@ package struct ActionRunner: Sendable {
         self.editor = editor
         self.probe = probe
         self.copies = copies
+        self.counts = counts
         self.now = now
         self.logger = logger
     }
@@ -180,6 +183,18 @@ package struct ActionRunner: Sendable {
             var answers: [NodeID: NodeProgress] = [:]
             for await (node, answer) in group { answers[node] = answer }
             return answers
+        }
+    }
+
+    func ask(_ node: NodeID, about database: DatabaseConfiguration) async -> NodeProgress {
+        await probe(node, database.id, database.epoch, .milliseconds(500))
+    }
+
+    /// Those of the nodes that don't say that they have settled `node` (``JoinWatch``).
+    func unsettled(_ nodes: [NodeID], of node: NodeID) async -> Set<NodeID> {
+        await withTaskGroup(of: NodeID?.self) { group in
+            for witness in nodes { group.addTask { await counts(witness, node) ? nil : witness } }
+            return await group.reduce(into: []) { if let node = $1 { $0.insert(node) } }
         }
     }
 

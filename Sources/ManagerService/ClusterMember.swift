@@ -71,7 +71,7 @@ package struct ClusterMember: Sendable {
         probe: @escaping ProgressProbe, copies: @escaping CopyProbe, counts: @escaping NewcomerProbe
     ) async {
         let runner = ActionRunner(
-            editor: editor, probe: probe, copies: copies, fresh: fresh, now: now, bootTime: bootTime,
+            editor: editor, probe: probe, copies: copies, counts: counts, fresh: fresh, now: now, bootTime: bootTime,
             logger: logger)
         let replicas = ReplicaKeeper(editor: editor, fresh: fresh, now: now, logger: logger)
         let voters = VoterKeeper(store: store, editor: editor, logger: logger)

@@ -154,20 +154,21 @@ package actor Liveness {
 
     private var isNoting = false
 
-    /// Counts from when the proxy has a lease that newcomers were counted for: it answers after what it was told
+    /// Counts from when the proxy has a lease that newcomers, and those who leave, were counted for: it answers after what it was told
     /// before. What an earlier life of this manager told it isn't known, so it has to be told anew.
     private func noteNewcomers() async {
         guard !isNoting, let state = await follower.current, !isNoting else { return }
         isNoting = true
         defer { isNoting = false }
-        if state.nodes.values.contains(where: { $0.status == .provisioning }) {
+        if state.nodes.values.contains(where: \.isBetween) {
             await renew(state)
             guard told != nil, await ports.isProxyAnswering() else { return }
         }
         joins.saw(state, at: ports.bootTime())
     }
 
-    /// Whether this node counts one that is being taken in, and its proxy has no lease left from before.
+    /// Whether this node counts one that is being taken in, or can do without one that leaves, and its proxy has no
+    /// lease left from before.
     package func counts(newcomer: NodeID) async -> Bool {
         guard let profile = await follower.current?.detection else { return false }
         return joins.hasSettled(newcomer, at: ports.bootTime(), profile: profile)
