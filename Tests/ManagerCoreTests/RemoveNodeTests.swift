@@ -61,8 +61,8 @@ import Testing
         #expect(refusal { _ = try remove(1, &alone) }?.code == "last_node")
     }
 
-    /// One that hasn't heard of it has its lease by the leaving node's answer and one more of five; two votes of the four
-    /// that stay must not outvote it.
+    /// One that hasn't heard of it has its lease by the leaving node's answer and one more of five; two votes of the
+    /// four that stay must not outvote it.
     @Test func lossesAreCountedWithAndWithoutANodeThatLeaves() throws {
         var world = World(nodes: 5)
         let action = try remove(2, &world)
