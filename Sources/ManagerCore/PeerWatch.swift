@@ -47,8 +47,8 @@ package struct PeerWatch: Sendable {
     /// A heartbeat of `node` has come.
     /// - Parameters:
     ///   - lease: Milliseconds of the lease that it takes from an answer.
-    ///   - silence: Milliseconds that it has had no reply from us when it sent this. Where packets go one way only it is
-    ///     as good as lost, however many heartbeats arrive. Refused without consequences: the reply, if it comes
+    ///   - silence: Milliseconds that it had had no reply from us when it sent this. Where packets go one way only it
+    ///     is as good as lost, however many heartbeats arrive. Refused without consequences: the reply, if it comes
     ///     through, lets the next one count.
     ///   - stamp: One that was sent before the newest that came says nothing: TCP goes on sending for minutes what was
     ///     sent into a cut, also when the sender has closed the connection long ago.
