@@ -91,7 +91,8 @@ import Testing
 
     @Test func aLeaderWhoseClockIsAheadLetsASwitchoverComeThrough() async throws {
         try await holding(3600) { member, database, to, nodes in
-            _ = try await state(of: member) { $0.actions[ActionID("s")]?.message == "it holds nothing" }
+            nodes.say { _ in .waiting("it holds nothing yet") }
+            _ = try await state(of: member) { $0.actions[ActionID("s")]?.message == "it holds nothing yet" }
             nodes.say { .applied($0) }
             let done = try await state(of: member) { state in
                 state.databases[database]?.shards.contains { $0.id == to && $0.role == .primary } == true
