@@ -103,9 +103,9 @@ package actor StateFollower {
     }
 
     /// Takes a commit of our own into the copy before the watch brings it, so that the next plan builds on it. When the
-    /// watch was first it may have brought newer writes as well, which stay.
+    /// watch or a reading was first it may have brought newer writes as well, which stay.
     package func adopt(_ changes: [(key: String, change: StateChange)], revision: Int64) {
-        guard var next = state, revision >= watchStart else { return }
+        guard var next = state, revision >= watchStart, revision > caughtUpTo else { return }
         for (key, change) in changes {
             next.apply(change, key: key, revision: revision)
             if case .removed = change { removedByUs[key] = revision }

@@ -18,8 +18,8 @@ struct PlantedBugTests {
 
     private static func known(_ bug: PlantedBug) -> UInt64 {
         switch bug {
-        case .promotionWithoutFence: 88
-        case .leaseWithoutFence: 88
+        case .promotionWithoutFence: 11
+        case .leaseWithoutFence: 300
         case .acknowledgementBeforeReplica: 10
         }
     }
