@@ -42,18 +42,23 @@ struct OperationRoutes: Sendable {
     private func failover(_ request: Request, _ context: ManagementContext) async throws -> Response {
         let body = try await request.json(FailoverRequest.self)
         let shard = ShardID(try context.number("uid"))
-        let copies = await backend.shardReports().mapValues {
-            ShardCopy(offset: $0.replicationOffset, isRunning: $0.pid > 0)
-        }
+        let isForced = body.isForced == true || body.isImmediate == true
+        let before = await copies()
+        if !isForced { try await Task.sleep(for: CopyInspection.pause) }
+        let after = isForced ? before : await copies()
         let (fresh, now) = (backend.fresh(), backend.now())
         let wanted = body.target.map { ShardID($0.value) }
-        let isForced = body.isForced == true || body.isImmediate == true
         return try await commit(
             request, isRehearsal: body.isDryRun == true, "Failover was triggered"
         ) { state throws(PlanError) in
-            try Planner.takeOver(
+            let copies = isForced ? after : CopyInspection.conclude(before: before, after: after, in: state)
+            return try Planner.takeOver(
                 shard, to: wanted, isForced: isForced, copies: copies, in: state, fresh: fresh, now: now)
         }
+    }
+
+    private func copies() async -> [ShardID: ShardCopy] {
+        await backend.shardReports().mapValues { ShardCopy(offset: $0.replicationOffset, isRunning: $0.pid > 0) }
     }
 
     private func migrate(_ request: Request, _ context: ManagementContext) async throws -> Response {

@@ -12,6 +12,28 @@ package struct ShardCopy: Hashable, Sendable {
     }
 }
 
+/// Two looks at the copies that a planned change asks for, so that it begins when it will be over soon.
+package enum CopyInspection {
+    /// Between the looks: about as long as clients may wait.
+    package static let pause = Duration.milliseconds(100)
+
+    /// Replicas that lack at the second look what their primary had at the first count as not in sync. However little
+    /// it is, clients could wait a second for it: redis sends a replica nothing after the first copy until it has
+    /// reported, which it does once a second.
+    package static func conclude(
+        before: [ShardID: ShardCopy], after: [ShardID: ShardCopy], in state: ClusterState
+    ) -> [ShardID: ShardCopy] {
+        var copies = after
+        for (id, copy) in after {
+            guard let found = state.shard(id), found.shard.role == .replica,
+                let primary = found.database.primary(of: found.shard), let earlier = before[primary.id]
+            else { continue }
+            if copy.offset < earlier.offset { copies[id]?.offset = 0 }
+        }
+        return copies
+    }
+}
+
 /// Chooses the replica that takes a lost primary's place: the one that has seen most of its stream.
 package struct ReplicaChoice: Sendable {
     /// What the primary writes to disk. If it does, one that never heard of it is worse than waiting for it.

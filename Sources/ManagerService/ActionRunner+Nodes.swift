@@ -49,7 +49,7 @@ extension ActionRunner {
     }
 
     func stepNodeAction(_ action: ActionRecord, _ state: ClusterState, logger: Logger) async -> Bool {
-        let copies = await copies(NodeActionMachine.shardsToInspect(action, in: state))
+        let copies = await inspect(NodeActionMachine.shardsToInspect(action, in: state), in: state)
         let farewells = await farewells(action, state)
         let unsettled = await unsettled(action, state)
         let fresh = fresh()
@@ -74,6 +74,13 @@ extension ActionRunner {
             logger.warning("action failed", metadata: ["reason": "\(message)"])
             return await finish(action, .failed(message))
         }
+    }
+
+    private func inspect(_ shards: [ShardConfiguration], in state: ClusterState) async -> [ShardID: ShardCopy] {
+        guard !shards.isEmpty else { return [:] }
+        let before = await copies(shards)
+        try? await Task.sleep(for: CopyInspection.pause)
+        return CopyInspection.conclude(before: before, after: await copies(shards), in: state)
     }
 
     /// What a node that leaves says of the databases that it is to serve no longer.
