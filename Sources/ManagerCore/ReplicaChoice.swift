@@ -17,8 +17,8 @@ package enum CopyInspection {
     /// Between the looks: about as long as clients may wait.
     package static let pause = Duration.milliseconds(100)
 
-    /// Replicas that lack at the second look what their primary had at the first, or have stood still while it went on,
-    /// count as not in sync. However little is missing, clients could wait a second for it: redis sends a replica
+    /// Replicas that lack at the second look what their primary had at the first, that had nothing then, or that have
+    /// stood still while it went on, count as not in sync. However little is missing, clients could wait a second for it: redis sends a replica
     /// nothing after the first copy until it has reported, which it does once a second.
     package static func conclude(
         before: [ShardID: ShardCopy], after: [ShardID: ShardCopy], in state: ClusterState
@@ -29,8 +29,9 @@ package enum CopyInspection {
                 let primary = found.database.primary(of: found.shard)?.id,
                 let (earlier, later) = before[primary].flatMap({ earlier in after[primary].map { (earlier, $0) } })
             else { continue }
-            let standsStill = copy.offset == before[id]?.offset && later.offset > earlier.offset
-            if copy.offset < earlier.offset || standsStill { copies[id]?.offset = 0 }
+            let offset = before[id]?.offset ?? 0
+            let standsStill = copy.offset == offset && later.offset > earlier.offset
+            if offset == 0 || copy.offset < earlier.offset || standsStill { copies[id]?.offset = 0 }
         }
         return copies
     }

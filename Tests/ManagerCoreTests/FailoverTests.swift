@@ -89,6 +89,7 @@ import Testing
         #expect(lag((500, 400), (900, 500)) == nil)
         #expect(lag((500, 400), (900, 400)) == "replica \(replica) is not in sync with its primary \(primary)")
         #expect(lag((400, 400), (500, 400)) == "replica \(replica) is not in sync with its primary \(primary)")
+        #expect(lag((500, 0), (600, 550)) == "replica \(replica) is not in sync with its primary \(primary)")
         #expect(lag((400, 400), (400, 400)) == nil)
     }
 
