@@ -154,8 +154,8 @@ package actor Liveness {
 
     private var isNoting = false
 
-    /// Counts from when the proxy has a lease that newcomers, and those who leave, were counted for: it answers after what it was told
-    /// before. What an earlier life of this manager told it isn't known, so it has to be told anew.
+    /// Counts from when the proxy has a lease that newcomers, and those who leave, were counted for: it answers after
+    /// what it was told before. What an earlier life of this manager told it isn't known, so it has to be told anew.
     private func noteNewcomers() async {
         guard !isNoting, let state = await follower.current, !isNoting else { return }
         isNoting = true
