@@ -83,10 +83,7 @@ struct TestVerb {
         let filters = [filter, only].compactMap { $0 }
         // One at a time: Swift Testing runs tests on as many threads as there are cores, and on two of them a test that
         // blocks (a child process, a socket) made leases of another expire, and once the whole run hang.
-        // Line by line, or the test that hangs is not the last that was heard of.
-        var command = Command([
-            "stdbuf", "-oL", "swift", "test", "--skip-build", "--no-parallel", "--package-path", workspace.root,
-        ])
+        var command = Command(["swift", "test", "--skip-build", "--no-parallel", "--package-path", workspace.root])
         // Both must match, in this order in the test's identifier; several --filter would mean either.
         if !filters.isEmpty { command.arguments += ["--filter", filters.joined(separator: ".*")] }
         command.arguments += skipping.flatMap { ["--skip", $0] }

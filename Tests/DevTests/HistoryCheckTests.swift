@@ -135,6 +135,12 @@ import Testing
         #expect(report.rolledBack == 1)
         let seenAgain = History(operations: losing + [Self.read(2, 60, 70)], lists: [0: []]).report()
         #expect(seenAgain.stale == [Self.read(1, 40, 50)])
+        // Nothing but the register was lost.
+        let only = losing.dropFirst()
+        #expect(!History(operations: Array(only), lists: [:]).report().isConsistent)
+        #expect(History(operations: Array(only), lists: [:]).report(mayLose: true).rolledBack == 1)
+        let both = Array(only) + [Self.read(2, 60, 70)]
+        #expect(History(operations: both, lists: [:]).report(mayLose: true).stale == [Self.read(1, 40, 50)])
     }
 
     @Test func findsTwoPrimaries() {

@@ -107,7 +107,10 @@ struct FaultRun {
             hitGap: gaps.filter { isHit($0.key.client) }.map(\.value).max(),
             stall: operations.filter { $0.isSuccess && $0.end > span.lowerBound && !isHit($0.client) }
                 .map { $0.end - $0.start }.max(),
-            errors: load.notes().errors, report: history.report(forksOnce: fault.forksOnce), wholeAfter: wholeAfter)
+            errors: load.notes().errors,
+            report: history.report(
+                forksOnce: fault.forksOnce, mayLose: !load.database.kind.isDurable && !fault.isUnnoticed),
+            wholeAfter: wholeAfter)
     }
 }
 

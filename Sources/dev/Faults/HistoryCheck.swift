@@ -31,7 +31,9 @@ struct HistoryReport: Sendable, Equatable {
 extension History {
     /// - Parameter forksOnce: Whether each shard's history can have broken off once at most. Only then do a kept write
     ///   between two lost ones show two primaries.
-    func report(forksOnce: Bool = true) -> HistoryReport {
+    /// - Parameter mayLose: Whether registers may have been rolled back on a shard that lost nothing else: it takes a
+    ///   single lost write, and appends are only half of all.
+    func report(forksOnce: Bool = true, mayLose: Bool = false) -> HistoryReport {
         var report = HistoryReport()
         let appends = operations.compactMap { operation -> (element: Int, list: Int, operation: Operation)? in
             if case .append(let list, let element) = operation.kind { (element, list, operation) } else { nil }
@@ -64,7 +66,7 @@ extension History {
         if forksOnce { report.split = split(appends.map { ($0.element, $0.operation) }, kept: Set(places.keys)) }
         let losing = Set(report.lost.compactMap { byElement[$0]?.operation.shard })
         report.stale += staleLasts(byElement.mapValues(\.operation), places)
-        addRegisters(to: &report, losing: losing)
+        addRegisters(to: &report, losing: { mayLose || losing.contains($0) })
         report.stale.sort { $0.start < $1.start }
         return report
     }
@@ -121,10 +123,10 @@ extension History {
         return reads.filter { $0.index < floors[$0.list]?.value(before: $0.operation.start) ?? -1 }.map(\.operation)
     }
 
-    /// A register's old versions leave no trace. Where its shard lost nothing, an older value is stale; where it did,
+    /// A register's old versions leave no trace. Where its shard can have lost nothing, an older value is stale; where it did,
     /// it is stale if the newer one was seen again later, and else counts as rolled back. A version that its writer
     /// gave up may still arrive long after newer ones, so reading it proves nothing.
-    private func addRegisters(to report: inout HistoryReport, losing: Set<Int>) {
+    private func addRegisters(to report: inout HistoryReport, losing: (Int) -> Bool) {
         var known: [Int: [(end: Int64, version: Int)]] = [:]
         var reads: [(register: Int, version: Int, operation: Operation)] = []
         var refused: [Int: Set<Int>] = [:]
@@ -156,7 +158,7 @@ extension History {
                 $0.register == read.register && $0.operation.start > read.operation.end
                     && $0.version > read.version && $0.version <= floor
             }
-            if isSeenLater || !losing.contains(read.operation.shard) {
+            if isSeenLater || !losing(read.operation.shard) {
                 report.stale.append(read.operation)
             } else {
                 report.rolledBack += 1
