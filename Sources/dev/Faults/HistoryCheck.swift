@@ -123,9 +123,9 @@ extension History {
         return reads.filter { $0.index < floors[$0.list]?.value(before: $0.operation.start) ?? -1 }.map(\.operation)
     }
 
-    /// A register's old versions leave no trace. Where its shard can have lost nothing, an older value is stale; where it did,
-    /// it is stale if the newer one was seen again later, and else counts as rolled back. A version that its writer
-    /// gave up may still arrive long after newer ones, so reading it proves nothing.
+    /// A register's old versions leave no trace. Where its shard can have lost nothing, an older value is stale; where
+    /// it can, it is stale if the newer one was seen again later, and else counts as rolled back. A version that its
+    /// writer gave up may still arrive long after newer ones, so reading it proves nothing.
     private func addRegisters(to report: inout HistoryReport, losing: (Int) -> Bool) {
         var known: [Int: [(end: Int64, version: Int)]] = [:]
         var reads: [(register: Int, version: Int, operation: Operation)] = []
