@@ -143,6 +143,20 @@ import Testing
         #expect(History(operations: both, lists: [:]).report(mayLose: true).stale == [Self.read(1, 40, 50)])
     }
 
+    /// Its writer was never told that it was done: a primary that was cut off shows it and takes it along.
+    @Test func whatWasNeverConfirmedMayGoThoughSomebodyReadIt() {
+        let operations = [
+            Self.write(1, 0, 10), Self.write(2, 20, 90, .unknown), Self.read(2, 30, 40), Self.read(1, 100, 110),
+        ]
+        let report = History(operations: operations, lists: [:]).report()
+        #expect(report.stale.isEmpty && report.rolledBack == 1)
+        // It was not gone.
+        let there = operations + [Self.read(2, 120, 130)]
+        #expect(History(operations: there, lists: [:]).report().stale == [Self.read(1, 100, 110)])
+        let confirmed = [Self.write(1, 0, 10), Self.write(2, 20, 30), Self.read(1, 100, 110)]
+        #expect(History(operations: confirmed, lists: [:]).report().stale == [Self.read(1, 100, 110)])
+    }
+
     @Test func findsTwoPrimaries() {
         let operations = [
             Self.append(1, 0, 10), Self.append(2, 20, 30), Self.append(3, 40, 50), Self.append(4, 60, 70),

@@ -123,9 +123,12 @@ extension History {
         return reads.filter { $0.index < floors[$0.list]?.value(before: $0.operation.start) ?? -1 }.map(\.operation)
     }
 
-    /// A register's old versions leave no trace. Where its shard can have lost nothing, an older value is stale; where
-    /// it can, it is stale if the newer one was seen again later, and else counts as rolled back. A version that its
-    /// writer gave up may still arrive long after newer ones, so reading it proves nothing.
+    /// A register's old versions leave no trace. Where nothing of the newer ones can have been lost, an older value is
+    /// stale; where it can, it is stale if a newer one was seen again later, and else counts as rolled back.
+    ///
+    /// What can be lost is all of a shard that loses, and everywhere a version that its writer was never told was done:
+    /// it can be read at its primary and go with it. Such a version may also arrive long after newer ones, so reading
+    /// it proves nothing.
     private func addRegisters(to report: inout HistoryReport, losing: (Int) -> Bool) {
         var known: [Int: [(end: Int64, version: Int)]] = [:]
         var reads: [(register: Int, version: Int, operation: Operation)] = []
@@ -147,6 +150,11 @@ extension History {
             }
         }
         let floors = known.mapValues { Floor($0.map { ($0.end, $0.version) }) }
+        let promised = Dictionary(
+            uniqueKeysWithValues: known.map { register, all in
+                let sure = all.filter { givenUp[register]?.contains($0.version) != true }
+                return (register, Floor(sure.map { ($0.end, $0.version) }))
+            })
         let seen = Dictionary(grouping: reads, by: \.register).mapValues { Set($0.map(\.version)) }
         for (register, versions) in refused.sorted(by: { $0.key < $1.key }) {
             report.undead += versions.intersection(seen[register] ?? []).sorted()
@@ -158,7 +166,8 @@ extension History {
                 $0.register == read.register && $0.operation.start > read.operation.end
                     && $0.version > read.version && $0.version <= floor
             }
-            if isSeenLater || !losing(read.operation.shard) {
+            let lacksPromised = read.version < promised[read.register]?.value(before: read.operation.start) ?? 0
+            if isSeenLater || lacksPromised && !losing(read.operation.shard) {
                 report.stale.append(read.operation)
             } else {
                 report.rolledBack += 1
