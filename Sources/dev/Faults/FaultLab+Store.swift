@@ -2,16 +2,17 @@ import Glibc
 
 /// Which member leads the store.
 extension FaultLab {
-    /// Lets the member of a node lead: stops whichever else does until the others have elected one, and so on.
+    /// Hands the lead to the member of a node.
     func makeStoreLeader(_ node: Int) throws {
-        for _ in 0..<20 {
+        let deadline = ContinuousClock.now + .seconds(20)
+        while ContinuousClock.now < deadline {
             let leader = try storeLeader()
             if leader == node { return }
-            let pids = pids("etcd", on: leader)
-            try signal(SIGSTOP, to: pids)
-            defer { try? signal(SIGCONT, to: pids) }
-            // Twice the longest time after which a member stands for election.
-            try Interruption.sleep(.milliseconds(2000))
+            if let member = try storeStatus(node)["header"]?["member_id"]?.text {
+                // Refused while another election is under way; then it is asked for again.
+                _ = try? callStore("transfer-leadership", "{\"targetID\":\"\(member)\"}", at: leader)
+            }
+            try Interruption.sleep(.milliseconds(100))
         }
         throw Failure(.product, "the member of node \(node) was never elected")
     }
@@ -32,10 +33,13 @@ extension FaultLab {
     }
 
     /// What a member says of itself.
-    private func storeStatus(_ node: Int) throws -> JSONValue {
-        let request = cluster.directory + "/store-status.request"
+    private func storeStatus(_ node: Int) throws -> JSONValue { try callStore("status", "{}", at: node) }
+
+    private func callStore(_ call: String, _ body: String, at node: Int) throws -> JSONValue {
+        let request = cluster.directory + "/store.request"
         try Files.write(
-            "POST /v3/maintenance/status HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}",
+            "POST /v3/maintenance/\(call) HTTP/1.0\r\nContent-Type: application/json\r\n"
+                + "Content-Length: \(body.utf8.count)\r\n\r\n\(body)",
             to: request, mode: 0o600)
         let pki = cluster.prefix(node) + "/var/lib/tarn/pki"
         var command = Command(
