@@ -151,7 +151,7 @@ import Testing
         replica-announce-ip 10.0.0.2
         replica-announce-port 20007
         replica-read-only yes
-        replica-serve-stale-data yes
+        replica-serve-stale-data no
         repl-diskless-sync yes
         repl-diskless-sync-delay 0
         repl-diskless-load on-empty-db
