@@ -61,8 +61,8 @@ package enum ShardConfigurationFile {
             "replica-announce-ip \(settings.address)",
             "replica-announce-port \(settings.port)",
             "replica-read-only yes",
-            // A primary that was replaced starts as an empty replica. A proxy that hasn't heard yet asks it still, and is
-            // to be declined (MASTERDOWN) until it has its data, not told that there are no keys.
+            // A primary that was replaced starts as an empty replica. A proxy that hasn't heard yet asks it still, and
+            // is to be declined (MASTERDOWN) until it has its data, not told that there are no keys.
             "replica-serve-stale-data no",
             "repl-diskless-sync yes",
             // One replica per primary: there is no second one to wait for.
