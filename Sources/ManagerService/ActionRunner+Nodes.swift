@@ -85,6 +85,7 @@ extension ActionRunner {
 
     /// What a node that leaves says of the databases that it is to serve no longer.
     private func farewells(_ action: ActionRecord, _ state: ClusterState) async -> [DatabaseID: NodeProgress] {
+        guard action.kind == .removeNode else { return [:] }
         guard let node = action.node, let databases = NodeActionMachine.farewells(action, in: state) else {
             return state.databases.mapValues { _ in .unreachable("not asked") }
         }
@@ -99,6 +100,7 @@ extension ActionRunner {
     /// Who may still hold a lease by a majority that counts the node that leaves.
     private func unsettled(_ action: ActionRecord, _ state: ClusterState) async -> Set<NodeID> {
         guard action.kind == .removeNode, let leaving = action.node else { return [] }
-        return await unsettled(JoinWatch.witnesses(of: leaving, in: state), of: leaving)
+        let counts = counts
+        return await dissenters(among: JoinWatch.witnesses(of: leaving, in: state)) { await counts($0, leaving) }
     }
 }

@@ -23,7 +23,7 @@ package struct ActionRunner: Sendable {
     private let editor: ClusterEditor
     private let probe: ProgressProbe
     let copies: CopyProbe
-    private let counts: NewcomerProbe
+    let counts: NewcomerProbe
     let fresh: @Sendable () -> Fresh
     let now: @Sendable () -> WallTime
     private let bootTime: @Sendable () -> BootTime
@@ -188,14 +188,6 @@ package struct ActionRunner: Sendable {
 
     func ask(_ node: NodeID, about database: DatabaseConfiguration) async -> NodeProgress {
         await probe(node, database.id, database.epoch, .milliseconds(500))
-    }
-
-    /// Those of the nodes that don't say that they have settled `node` (``JoinWatch``).
-    func unsettled(_ nodes: [NodeID], of node: NodeID) async -> Set<NodeID> {
-        await withTaskGroup(of: NodeID?.self) { group in
-            for witness in nodes { group.addTask { await counts(witness, node) ? nil : witness } }
-            return await group.reduce(into: []) { if let node = $1 { $0.insert(node) } }
-        }
     }
 
     func report(

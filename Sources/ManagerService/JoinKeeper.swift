@@ -39,13 +39,7 @@ package struct JoinKeeper: Sendable {
 
     private func settle(_ newcomer: NodeID, in state: ClusterState) async {
         let witnesses = JoinWatch.witnesses(of: newcomer, in: state)
-        let areAllSettled = await withTaskGroup(of: Bool.self) { group in
-            for witness in witnesses { group.addTask { await counts(witness, newcomer) } }
-            var areAllSettled = true
-            for await answer in group { areAllSettled = areAllSettled && answer }
-            return areAllSettled
-        }
-        guard areAllSettled else { return }
+        guard await dissenters(among: witnesses, { await counts($0, newcomer) }).isEmpty else { return }
         let time = now()
         do {
             let (plan, _) = try await editor.edit { newest throws(PlanError) in

@@ -39,15 +39,7 @@ package struct LeaseConfirmation: Sendable {
     }
 
     private func confirm(_ database: DatabaseConfiguration, in state: ClusterState) async {
-        let isConfirmed = await withTaskGroup(of: Bool.self) { group in
-            for node in state.nodes.keys {
-                group.addTask { await hasApplied(database, node) }
-            }
-            var isConfirmed = true
-            for await answer in group { isConfirmed = isConfirmed && answer }
-            return isConfirmed
-        }
-        guard isConfirmed else { return }
+        guard await dissenters(among: state.nodes.keys, { await hasApplied(database, $0) }).isEmpty else { return }
         let time = now()
         do {
             try await editor.edit { state throws(PlanError) in
