@@ -12,6 +12,8 @@ package final class Simulation {
     private var numbers = 0
     private var mustCheckWriters = false
     private var isTidy = false
+    /// How often it was whole, and then not any more.
+    private var restless = 0
     private(set) var violation: String?
 
     let story: Story
@@ -122,8 +124,16 @@ package final class Simulation {
         }
         clients.end()
         run(until: now + .seconds(6))
+        // What somebody had asked for may have reached the store only now.
+        if violation == nil, invariants.unrest() != nil { return convergeAgain() }
         if violation == nil { invariants.checkNodes() }
         if violation == nil { invariants.checkKept() }
+    }
+
+    private func convergeAgain() {
+        restless += 1
+        guard restless < 5 else { return violate("whole, and then not: five times") }
+        converge()
     }
 
     // MARK: What parts tell
