@@ -112,7 +112,8 @@ package struct ShardConfiguration: Hashable, Codable, Sendable {
     /// those of a primary any more. Until it is one again.
     package var isFenced: Bool
     /// A replica that a migration fills: it counts for nothing, and nobody may make it a primary, until it has
-    /// everything and every proxy knows that the shard has a second copy.
+    /// everything and every proxy knows that the shard has a second copy. Where writes wait for a replica, until it
+    /// takes another shard's place (``DatabaseConfiguration/source(of:isLost:)``).
     package var isCopying: Bool
 
     package init(
@@ -133,6 +134,7 @@ package struct ShardConfiguration: Hashable, Codable, Sendable {
 ///
 /// ```
 ///  planned:   hold ────▶ promote ────▶ (gone)         failover:   promote ────▶ (gone)
+///               └──────▶ replace ────▶ (gone)         of a replica that confirms writes
 /// ```
 package struct ShardTransition: Hashable, Codable, Sendable {
     package enum Phase: String, Codable, Sendable {
@@ -141,6 +143,9 @@ package struct ShardTransition: Hashable, Codable, Sendable {
         case hold
         /// Roles are swapped in the record. Goes forward only: the new primary is promoted, then the transition ends.
         case promote
+        /// `to` has all that the primary was sent, and the place of the replica that confirmed writes so far. Held
+        /// until that one is not attached to the primary any more: it could confirm what `to` lacks.
+        case replace
     }
 
     package var slots: SlotRange

@@ -6,6 +6,9 @@ package import ClusterModel
 package enum MigrationMachine {
     /// How long a copy may take. A shard of 25 GB over a busy network needs minutes; a day would hide that it is stuck.
     package static let copySeconds: Int64 = 3600
+    /// How long requests may be held altogether, when a replica is replaced and doesn't let go of its primary.
+    /// Proxies let them wait for five seconds.
+    package static let replaceSeconds: Int64 = 4
     /// Each costs clients a pause of ``SwitchoverMachine/holdSeconds``.
     package static let maximumRollbacks = 3
 
@@ -13,6 +16,8 @@ package enum MigrationMachine {
         case copying(ShardConfiguration)
         /// Proxies hold its requests, or it has just been made the primary.
         case changing(ShardTransition)
+        /// It has a replica's place, and the replica is to be gone before requests go on.
+        case replacing(ShardTransition)
         /// It has everything, and the other one is the primary: after a rollback.
         case ready
         /// The old one is a replica: it is to go.
@@ -39,8 +44,9 @@ package enum MigrationMachine {
 
     package static func phase(of action: ActionRecord, in database: DatabaseConfiguration) -> Phase {
         guard let copy = database.shards.first(where: { $0.id == action.shard }) else { return .lost }
-        if copy.isCopying { return .copying(copy) }
-        if let transition = database.transition(of: copy.slots) { return .changing(transition) }
+        let transition = database.transition(of: copy.slots)
+        if copy.isCopying, transition?.to != copy.id { return .copying(copy) }
+        if let transition { return transition.phase == .replace ? .replacing(transition) : .changing(transition) }
         guard let source = database.shards.first(where: { $0.id == action.source }) else { return .finishing }
         return source.role == .primary ? .ready : .surplus
     }
@@ -52,6 +58,10 @@ package enum MigrationMachine {
         let alive = { (id: NodeID) in state.nodes[id].map { $0.status != .down } ?? false }
         switch phase(of: action, in: database) {
         case .copying: return (database.involvedNodes.filter(alive).sorted(), action.epoch)
+        case .replacing(let transition):
+            // The primary's says that the replica is not attached any more. How long that takes to end doesn't matter.
+            let copies = database.shards.filter { $0.id == transition.from || $0.id == transition.to }
+            return (Set(copies.map(\.node)).filter(alive).sorted(), database.epoch)
         case .finishing:
             let nodes = database.involvedNodes.union(action.node.map { [$0] } ?? [])
             return (nodes.filter(alive).sorted(), action.epoch)
@@ -76,6 +86,9 @@ package enum MigrationMachine {
         case .lost: return .fail(message: "the copy is gone")
         case .copying(let copy):
             if let reason = hopeless(copy, action, database, in: state) { return .abandon(reason: reason) }
+            guard action.rollbacks < maximumRollbacks else {
+                return .abandon(reason: "its change of primaries didn't come through: \(action.message)")
+            }
             guard let wait = unfinished(copy, action, database, in: state, answers) else { return .advance }
             return isLate ? .abandon(reason: "gave up waiting: \(wait)") : .wait(progress: 10, message: wait)
         case .changing(let transition):
@@ -84,6 +97,9 @@ package enum MigrationMachine {
             }
             return SwitchoverMachine.step(
                 transition, of: database, in: state, answers: answers, copies: copies, heldFor: heldFor)
+        case .replacing:
+            guard let wait = open(database.epoch, answers), heldFor < replaceSeconds * 1000 else { return .advance }
+            return .wait(progress: 80, message: wait)
         case .ready:
             guard action.rollbacks < maximumRollbacks else {
                 return .abandon(reason: "its change of primaries didn't come through: \(action.message)")
@@ -91,7 +107,7 @@ package enum MigrationMachine {
             return .advance
         case .surplus: return .advance
         case .finishing:
-            guard let wait = open(action, answers) else { return .complete }
+            guard let wait = open(action.epoch, answers) else { return .complete }
             return isLate
                 ? .fail(message: "the shard has moved, but \(wait)") : .wait(progress: 90, message: wait)
         }
@@ -119,19 +135,19 @@ package enum MigrationMachine {
         // not heard of it, so that nothing would stop its writes to a primary that was replaced.
         guard database.isLeased else {
             guard let away = database.endpoint.nodes.first(where: { state.nodes[$0]?.status == .down }) else {
-                return open(action, answers) ?? "not every node has confirmed that the shard has a second copy"
+                return open(action.epoch, answers) ?? "not every node has confirmed that the shard has a second copy"
             }
             return "node \(away) serves the database and is down: it has to come back or be removed first"
         }
-        return open(action, answers)
+        return open(action.epoch, answers)
     }
 
     /// What nodes have yet to do.
-    private static func open(_ action: ActionRecord, _ answers: [NodeID: NodeProgress]) -> String? {
+    private static func open(_ wanted: Epoch, _ answers: [NodeID: NodeProgress]) -> String? {
         for (node, answer) in answers.sorted(by: { $0.key < $1.key }) {
             switch answer {
-            case .applied(let epoch) where epoch >= action.epoch: continue
-            case .applied(let epoch): return "node \(node) is at epoch \(epoch) of \(action.epoch)"
+            case .applied(let epoch) where epoch >= wanted: continue
+            case .applied(let epoch): return "node \(node) is at epoch \(epoch) of \(wanted)"
             case .waiting(let message), .failed(let message), .unreachable(let message): return message
             }
         }

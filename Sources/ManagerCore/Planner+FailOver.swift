@@ -85,6 +85,14 @@ extension Planner {
         guard database.transition(of: found.shard.slots) == nil else {
             throw PlanError("db_busy", status: 409, "The primary of shard \(shard) is being changed already.")
         }
+        // The copy gets its data from the replica, and would be attached to the primary that this one becomes.
+        if database.policy.durability.waitsForReplica,
+            let copy = database.copies(of: found.shard.slots).first(where: \.isCopying)
+        {
+            throw PlanError(
+                "db_busy", status: 409,
+                "Shard \(copy.id) is being filled from replica \(replica). Wait until that has ended, or cancel it.")
+        }
         if let node = target?.node, state.nodes[node]?.status == .down {
             throw PlanError("replica_down", status: 409, "Node \(node) of replica \(replica) is down.")
         }
@@ -93,17 +101,25 @@ extension Planner {
         return changed(&database, .switchover, head: head, shard: replica, parent: parent, fresh: fresh, now: now)
     }
 
-    /// All proxies hold and the replica has all that the primary was sent: swaps the roles. Nil when there is nothing
-    /// held.
+    /// All proxies hold and the replica has all that the primary was sent: swaps the roles, or takes the place of a
+    /// replica. Nil when there is nothing held.
     /// - Parameter epoch: The one that the proxies confirmed; with any other the hold isn't the same (nil).
     package static func promoteHeld(
         of id: DatabaseID, to replica: ShardID, drainedAt epoch: Epoch, in state: ClusterState, now: WallTime
     ) -> Plan? {
         guard var head = state.head, var database = state.databases[id], database.epoch == epoch,
             let index = database.transitions.firstIndex(where: { $0.to == replica && $0.phase == .hold }),
-            swap(database.transitions[index].from, replica, in: &database)
+            let copy = database.shards.first(where: { $0.id == replica })
         else { return nil }
-        database.transitions[index].phase = .promote
+        let replaced = migration(to: replica, of: database, in: state)?.source
+        fill(copy, in: &database)
+        if let replaced, replaced.role == .replica {
+            database.shards.removeAll { $0.id == replaced.id }
+            database.transitions[index].phase = .replace
+        } else {
+            guard swap(database.transitions[index].from, replica, in: &database) else { return nil }
+            database.transitions[index].phase = .promote
+        }
         return advanced(&database, head: &head, now: now)
     }
 
@@ -130,14 +146,26 @@ extension Planner {
     }
 
     /// The new primary is one: proxies let requests go. Nil when that is done already.
+    ///
+    /// Where writes wait for a replica, a primary that has moved goes with the same plan: as a replica of the new one
+    /// it would confirm what the other replica lacks, and be gone a moment later.
     package static func endTransition(
         of id: DatabaseID, to primary: ShardID, in state: ClusterState, now: WallTime
     ) -> Plan? {
         guard var head = state.head, var database = state.databases[id],
             let index = database.transitions.firstIndex(where: { $0.to == primary && $0.phase == .promote })
         else { return nil }
-        database.transitions.remove(at: index)
-        return advanced(&database, head: &head, now: now)
+        let transition = database.transitions.remove(at: index)
+        guard transition.isPlanned, database.policy.durability.waitsForReplica,
+            let move = migration(to: primary, of: database, in: state), move.source.id == transition.from
+        else { return advanced(&database, head: &head, now: now) }
+        database.shards.removeAll { $0.id == move.source.id }
+        var plan = advanced(&database, head: &head, now: now)
+        var action = move.action
+        action.epoch = database.epoch
+        action.changedAt = now
+        plan.changes.append(.action(action))
+        return plan
     }
 
     // MARK: Parts

@@ -6,8 +6,12 @@ package import Primitives
 ///
 /// ```
 ///  begin ──▶ copying ──── in sync, all proxies know of it ───▶ hold ▶ promote ──▶ surplus ──▶ finishing ──▶ done
-///                 └─────── the shard is no primary ───────────────────────────────▶ (source goes)
+///                 ├─────── the shard is no primary ───────────────────────────────▶ (source goes)
+///                 └─────── the same, and it confirms writes ─▶ hold ▶ replace ────▶ (source goes)
 /// ```
+/// Where writes wait for a replica, a shard goes only when all that it may have confirmed is elsewhere: a replica while
+/// requests are held, a primary when they go on at the new one, before it follows that (docs/adr/0007).
+///
 /// Until the roles are swapped it can be cancelled or fails without a trace: the copy goes again.
 extension Planner {
     /// - Parameter ignoresRacks: Put it beside another copy's rack if asked to; never on another copy's node.
@@ -133,16 +137,53 @@ extension Planner {
         guard let (action, database, copy) = migration(id, in: state) else { return nil }
         var next = database
         let source = database.shards.first { $0.id == action.source }
-        for index in next.shards.indices where next.shards[index].id == copy.id { next.shards[index].isCopying = false }
-        if let source, source.role == .primary {
-            guard database.transition(of: source.slots) == nil else { return nil }
-            begin(&next, from: source.id, to: copy.id, isPlanned: true, phase: .hold, now: now)
-        } else if let source {
-            guard database.transition(of: source.slots) == nil else { return nil }
-            next.shards.removeAll { $0.id == source.id }
+        let transition = database.transition(of: copy.slots)
+        if let transition, transition.to == copy.id, transition.phase == .replace {
+            next.transitions.removeAll { $0.slots == copy.slots }
+        } else if let held = held(source, for: copy, of: database, in: state) {
+            guard transition == nil else { return nil }
+            if !database.policy.durability.waitsForReplica { fill(copy, in: &next) }
+            begin(&next, from: held.id, to: copy.id, isPlanned: true, phase: .hold, now: now)
+        } else {
+            fill(copy, in: &next)
+            if let source {
+                guard transition == nil else { return nil }
+                next.shards.removeAll { $0.id == source.id }
+            }
         }
         guard next != database else { return nil }
         return commit(next, action, in: state, now: now)
+    }
+
+    /// The primary whose requests are to be held before the copy takes its place, or that of the replica which confirms
+    /// its writes. Nil: nothing has to be held, as for a replica that is lost, or that nobody waits for.
+    private static func held(
+        _ source: ShardConfiguration?, for copy: ShardConfiguration, of database: DatabaseConfiguration,
+        in state: ClusterState
+    ) -> ShardConfiguration? {
+        guard let source, source.role == .replica else { return source }
+        guard database.policy.durability.waitsForReplica, copy.role == .replica,
+            state.nodes[source.node].map({ $0.status != .down }) ?? false
+        else { return nil }
+        return database.primary(of: source)
+    }
+
+    /// It counts from now on.
+    static func fill(_ copy: ShardConfiguration, in database: inout DatabaseConfiguration) {
+        for index in database.shards.indices where database.shards[index].id == copy.id {
+            database.shards[index].isCopying = false
+        }
+    }
+
+    /// The migration that fills this shard, and the one that is to go.
+    static func migration(
+        to copy: ShardID, of database: DatabaseConfiguration, in state: ClusterState
+    ) -> (action: ActionRecord, source: ShardConfiguration)? {
+        for action in state.unfinishedActions(of: database.id)
+        where action.kind == .migrateShard && action.shard == copy {
+            return database.shards.first { $0.id == action.source }.map { (action, $0) }
+        }
+        return nil
     }
 
     /// The swap of a migration took too long: lets requests go on at the old primary, and counts it. Nil when it has

@@ -50,7 +50,8 @@ extension NodeAgent {
 
     func planner() -> NodePlanner {
         NodePlanner(
-            node: node, address: address, paths: paths, addresses: nodes.mapValues(\.address))
+            node: node, address: address, paths: paths, addresses: nodes.mapValues(\.address),
+            lost: Set(nodes.values.lazy.filter { $0.status == .down }.map(\.id)))
     }
 }
 
@@ -237,6 +238,8 @@ extension NodeAgent {
                 ?? HostFile.content(paths.shardConfiguration(shard))
                 .flatMap(ShardConfigurationFile.managerPassword)
             if let connection = try? await links.connection(to: shard, password: known ?? "") {
+                // It confirms no more writes from now on, however long it takes to give its memory back.
+                try? await connection.becomePrimary()
                 try? await connection.discard()
             }
         }

@@ -15,6 +15,8 @@ struct NodePlanner {
     let address: String
     let paths: NodePaths
     let addresses: [NodeID: String]
+    /// Nodes that are down.
+    let lost: Set<NodeID>
 
     /// - Parameter wanted: Nil when the database is gone from the configuration.
     func plan(_ wanted: DatabaseConfiguration?, epoch: Epoch, _ observed: NodeObservation) -> NodePlan {
@@ -46,10 +48,9 @@ struct NodePlanner {
 
     /// Where a replica gets its data from; nil for a primary.
     private func primary(of shard: ShardConfiguration, in database: DatabaseConfiguration) -> ShardPeer? {
-        guard shard.role == .replica, let primary = database.primary(of: shard),
-            let host = addresses[primary.node]
+        guard let source = database.source(of: shard, isLost: lost.contains), let host = addresses[source.node]
         else { return nil }
-        return ShardPeer(host: host, port: primary.port)
+        return ShardPeer(host: host, port: source.port)
     }
 }
 
@@ -85,6 +86,9 @@ extension NodePlanner {
                 settings.refusesWritesAlone = false
                 plan.missing.append("no replica has attached to shard \(shard.id) yet")
             }
+            if let replaced = replaced(shard, of: database, information) {
+                plan.missing.append("the replica at \(replaced) is attached to shard \(shard.id) still")
+            }
             let steps = steps(shard, settings, information, observation?.configuration, change, &plan.missing)
             if !steps.isEmpty { plan.shards[shard.id] = steps }
         }
@@ -100,6 +104,18 @@ extension NodePlanner {
             return false
         }
         return change.transition?.isPlanned ?? configuration.map(ShardConfigurationFile.takesWritesAlone) ?? false
+    }
+
+    /// A replica that is to go, and could confirm a write yet.
+    private func replaced(
+        _ shard: ShardConfiguration, of database: DatabaseConfiguration, _ information: ShardInformation
+    ) -> ShardPeer? {
+        guard let transition = database.transition(of: shard.slots), transition.phase == .replace,
+            transition.from == shard.id
+        else { return nil }
+        let copy = database.shards.first { $0.id == transition.to }
+        let (host, port) = (copy.flatMap { addresses[$0.node] }, copy?.port)
+        return information.attachedReplicas.first { $0.host != host || $0.port != port }
     }
 
     private func start(
@@ -140,6 +156,11 @@ extension NodePlanner {
             steps.append(.follow(primary))
         case (.replica(let current), let primary?):
             if current != primary {
+                // It still gets its data from here: two that follow each other would both refuse.
+                guard change.transition == nil || !information.attachedReplicas.contains(primary) else {
+                    missing.append("shard \(shard.id) waits for \(primary) to become the primary")
+                    return []
+                }
                 steps.append(.follow(primary))
             } else if !information.isLinkUp || information.isSynchronizing {
                 missing.append("shard \(shard.id) is not in sync with its primary at \(primary) yet")
@@ -195,7 +216,9 @@ extension NodePlanner {
         if observed.routes.routes != wanted {
             if isReadyForRoutes(database, observed, plan) {
                 plan.routes = .set(wanted)
-                plan.routesGoFirst = !database.transitions.isEmpty
+                // What is to go may take its time, with a large memory to give back.
+                let onlyRemoves = plan.shards.values.allSatisfy { $0 == [.remove] }
+                plan.routesGoFirst = !database.transitions.isEmpty || (onlyRemoves && !plan.shards.isEmpty)
             } else {
                 plan.missing.append("the endpoint waits for its shards")
             }

@@ -4,7 +4,7 @@ import Primitives
 
 /// What must be true at every step, and what must be true in the end.
 final class Invariants {
-    private unowned let simulation: Simulation
+    unowned let simulation: Simulation
     private(set) var failovers = 0
     private var lastChecked: SimulatedStore.Snapshot?
 
@@ -68,6 +68,7 @@ final class Invariants {
             if let before = lastChecked?.state.databases[database.id] {
                 if database.epoch < before.epoch { simulation.violate("database \(database.id) goes back an epoch") }
                 if database.fence > before.fence { failovers += 1 }
+                if database.shards != before.shards { checkConfirmed(in: database) }
             }
             for replica in database.shards where replica.role == .replica {
                 guard let primary = database.primary(of: replica) else {

@@ -72,6 +72,7 @@ final class SimulatedClients {
             acknowledged[write.database, default: []].append(
                 Acknowledged(
                     number: write.number, slots: write.slots, shard: write.shard ?? ShardID(0), at: simulation.now))
+            simulation.invariants.checkConfirmed(write)
         case .failed, .unknown:
             if outcome == .failed { counts.failed += 1 } else { counts.unknown += 1 }
             if firstError.isEmpty {

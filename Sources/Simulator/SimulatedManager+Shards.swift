@@ -36,10 +36,13 @@ extension SimulatedManager {
             guard isPlanned || isGateOpen(database, state) else { return }
             command(found) { $0.promote() }
         case (.replica, let role):
-            guard let primary = database.primary(of: shard), role != .replica(of: primary.id) else { return }
+            guard let source = source(of: shard, in: database, state), role != .replica(of: source) else { return }
             // Two that follow each other would both refuse: not before the new one is a primary.
             guard role != .primary || transition?.phase != .promote else { return }
-            command(found) { $0.follow(primary.id) }
+            guard transition == nil || !found.attachments.contains(where: { $0.isOpen && $0.shard.id == source }) else {
+                return
+            }
+            command(found) { $0.follow(source) }
         }
     }
 
@@ -67,8 +70,8 @@ extension SimulatedManager {
         switch shard.role {
         case .primary: role = .primary
         case .replica:
-            guard let primary = database.primary(of: shard) else { return }
-            role = .replica(of: primary.id)
+            guard let source = source(of: shard, in: database, state) else { return }
+            role = .replica(of: source)
         }
         commanded.insert(shard.id)
         let revision = state.revision
@@ -118,10 +121,22 @@ extension SimulatedManager {
     func isSettled(_ shard: ShardConfiguration, of database: DatabaseConfiguration) -> Bool {
         guard let found = simulation.shards[shard.id], found.process.runs, !found.isLoading else { return false }
         switch shard.role {
-        case .primary: return found.role == .primary
+        case .primary:
+            let transition = database.transition(of: shard.slots)
+            let isRid = transition.map { transition in
+                transition.phase != .replace
+                    || found.attachments.allSatisfy { $0.shard.id == transition.to || !$0.isOpen }
+            }
+            return found.role == .primary && isRid != false
         case .replica:
-            guard let primary = database.primary(of: shard) else { return false }
-            return found.role == .replica(of: primary.id) && found.isLinkUp && !found.isSynchronizing
+            guard let state, let source = source(of: shard, in: database, state) else { return false }
+            return found.role == .replica(of: source) && found.isLinkUp && !found.isSynchronizing
         }
+    }
+
+    private func source(
+        of shard: ShardConfiguration, in database: DatabaseConfiguration, _ state: ClusterState
+    ) -> ShardID? {
+        database.source(of: shard) { state.nodes[$0]?.status == .down }?.id
     }
 }

@@ -127,6 +127,7 @@ final class SimulatedOperators {
             isCalm ? .allNodes : simulation.random.pick([.allNodes, .allNodes, .allMasterShards, .single]) ?? .allNodes
         policy.placement = simulation.random.isOne(in: 2) ? .dense : .sparse
         let isDurable = isReplicated && !simulation.random.isOne(in: 3)
+        if isDurable { policy.durability = .replica }
         let chosen = policy
         edit("creates database \(policy.name)") { [unowned self] state in
             let plan = try Planner.createDatabase(

@@ -26,6 +26,8 @@ final class SimulatedShard {
         let pipe: SimulatedNetwork.Pipe
         var isStreaming = false
         var acknowledged = 0
+        /// The replica has not gone over to another shard.
+        var isOpen: Bool { shard.generation == generation }
     }
 
     private struct Waiter {
@@ -185,6 +187,8 @@ final class SimulatedShard {
     // MARK: Data that comes from a primary
 
     func load(_ copy: [Int], history: Int) {
+        // Who got its data from here is to begin anew.
+        attachments = []
         log = copy
         writtenAt = Array(repeating: simulation.now, count: copy.count)
         self.history = history
@@ -198,6 +202,8 @@ final class SimulatedShard {
         log += new
         writtenAt += Array(repeating: simulation.now, count: new.count)
         self.history = history
+        let first = log.count - new.count
+        for index in attachments.indices where attachments[index].isStreaming { stream(index, from: first) }
     }
 
     func caughtUp() {

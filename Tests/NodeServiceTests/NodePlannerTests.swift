@@ -11,10 +11,10 @@ import Testing
 @Suite struct NodePlannerTests {
     private let paths = NodePaths(prefix: "/n")
 
-    private func planner(_ node: Int = 1) -> NodePlanner {
+    private func planner(_ node: Int = 1, lost: Set<NodeID> = []) -> NodePlanner {
         NodePlanner(
             node: NodeID(node), address: "10.0.0.\(node)", paths: paths,
-            addresses: [NodeID(1): "10.0.0.1", NodeID(2): "10.0.0.2"])
+            addresses: [NodeID(1): "10.0.0.1", NodeID(2): "10.0.0.2"], lost: lost)
     }
 
     private func database(
@@ -98,6 +98,62 @@ import Testing
         #expect(followed.shards[ShardID(2)] == [.change(back), .writeConfiguration(settings(2, database, on: 2))])
         // Later it is the replica that is gone, and nothing is to wait in vain.
         #expect(plan(refusing, try asPrimary()).shards.isEmpty)
+    }
+
+    /// Else it could confirm a write that the replica lacks.
+    @Test func aCopyIsFilledFromTheReplicaWhereWritesWaitForThat() throws {
+        var database = database(replicated: true, status: .active)
+        database.shards.append(
+            ShardConfiguration(
+                id: ShardID(3), role: .replica, node: NodeID(1), slots: .all, port: 20003, isCopying: true))
+        let (primary, replica) = (ShardPeer(host: "10.0.0.1", port: 20001), ShardPeer(host: "10.0.0.2", port: 20002))
+        #expect(settings(3, database).primary == primary)
+        database.policy.durability = .replica
+        #expect(settings(3, database).primary == replica && settings(2, database).primary == primary)
+        #expect(planner(lost: [NodeID(2)]).settings(of: database.shards[2], in: database).primary == primary)
+
+        // It takes the primary's place. The replica gives it its data until it is one.
+        database.shards[0].role = .replica
+        database.shards[2].role = .primary
+        database.shards[2].isCopying = false
+        database.transitions = [
+            ShardTransition(
+                slots: .all, from: ShardID(1), to: ShardID(3), isPlanned: true, phase: .promote,
+                since: WallTime(milliseconds: 0))
+        ]
+        func steps(attached: String) throws -> [NodeStep]? {
+            let found = try information(
+                "role:slave\nmaster_host:10.0.0.1\nmaster_port:20001\nmaster_link_status:up\n\(attached)")
+            return planner(2).plan(
+                database, epoch: Epoch(5), observed([2: shard(.running, file: file(2, database, on: 2), found)])
+            ).shards[ShardID(2)]
+        }
+        #expect(try steps(attached: "slave0:ip=10.0.0.1,port=20003,state=online,offset=1,lag=0") == nil)
+        #expect(try steps(attached: "connected_slaves:0") == [.follow(ShardPeer(host: "10.0.0.1", port: 20003))])
+    }
+
+    /// Requests are held until it isn't.
+    @Test func aReplicaThatWasReplacedIsMissedWhileItIsAttached() throws {
+        var database = database(replicated: true, status: .active)
+        database.policy.durability = .replica
+        database.shards[1] = ShardConfiguration(
+            id: ShardID(3), role: .replica, node: NodeID(2), slots: .all, port: 20003)
+        func missing(_ phase: ShardTransition.Phase) throws -> Int {
+            database.transitions = [
+                ShardTransition(
+                    slots: .all, from: ShardID(1), to: ShardID(3), isPlanned: true, phase: phase,
+                    since: WallTime(milliseconds: 0))
+            ]
+            let copy = "slave0:ip=10.0.0.2,port=20003,state=online,offset=1,lag=0"
+            let replaced = "slave1:ip=10.0.0.2,port=20002,state=online,offset=1,lag=0"
+            return try ["\(copy)\n\(replaced)", copy].map { attached in
+                let found = shard(.running, file: file(1, database), try asPrimary(attached))
+                return plan(database, observed([1: found], inForce(database))).missing.count
+            }
+            .reduce(0) { $0 * 10 + $1 }
+        }
+        #expect(try missing(.replace) == 10)
+        #expect(try missing(.hold) == 0)
     }
 
     private func shard(
