@@ -48,7 +48,7 @@ package enum NodeActionMachine {
     ///     (``JoinWatch``): they may hold a lease by a majority that counts it.
     package static func next(
         _ action: ActionRecord, in state: ClusterState, copies: [ShardID: ShardCopy],
-        farewells: [DatabaseID: NodeProgress]? = nil, unsettled: Set<NodeID> = [], fresh: Fresh, now: WallTime
+        farewells: [DatabaseID: NodeProgress]?, unsettled: Set<NodeID>, fresh: Fresh, now: WallTime
     ) -> Step {
         guard let id = action.node, let node = state.nodes[id] else {
             return action.kind == .removeNode ? .complete : .fail(message: "the node is gone")

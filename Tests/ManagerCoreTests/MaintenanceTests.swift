@@ -165,13 +165,13 @@ import Testing
         // The unreplicated ones are moved meanwhile; in the end only those that can't hand over are left.
         for _ in 0..<100 {
             let step = NodeActionMachine.next(
-                try #require(world.state.actions[action.id]), in: world.state, copies: lost, fresh: world.fresh(),
-                now: world.now)
+                try #require(world.state.actions[action.id]), in: world.state, copies: lost, farewells: nil,
+                unsettled: [], fresh: world.fresh(), now: world.now)
             if case .commit(let plan) = step { world.commit(plan) } else { world.stepOnce(except: [action.id]) }
         }
         let step = NodeActionMachine.next(
-            try #require(world.state.actions[action.id]), in: world.state, copies: lost, fresh: world.fresh(),
-            now: world.now)
+            try #require(world.state.actions[action.id]), in: world.state, copies: lost, farewells: nil,
+            unsettled: [], fresh: world.fresh(), now: world.now)
         guard case .wait(_, let message) = step else { return #expect(Bool(false), "\(step)") }
         #expect(message.contains("is not in sync"))
     }

@@ -72,7 +72,7 @@ import Testing
         let (state, fresh) = (world.state, world.fresh())
         func next(_ unsettled: Set<NodeID>) -> NodeActionMachine.Step {
             NodeActionMachine.next(
-                action, in: state, copies: [:], unsettled: unsettled, fresh: fresh, now: world.now)
+                action, in: state, copies: [:], farewells: nil, unsettled: unsettled, fresh: fresh, now: world.now)
         }
         guard case .wait(98, _) = next([NodeID(3)]) else { throw PlanError("gone", "") }
         guard case .commit = next([]) else { throw PlanError("stays", "") }
@@ -150,7 +150,7 @@ import Testing
         func next(_ answer: NodeProgress) -> NodeActionMachine.Step {
             let farewells = Dictionary(uniqueKeysWithValues: asked.map { ($0, answer) })
             return NodeActionMachine.next(
-                action, in: state, copies: [:], farewells: farewells, fresh: fresh, now: world.now)
+                action, in: state, copies: [:], farewells: farewells, unsettled: [], fresh: fresh, now: world.now)
         }
         guard case .wait(_, let reason) = next(.unreachable("cut off")) else { throw PlanError("gone", "") }
         #expect(reason == "node 4 has not confirmed that its proxy serves database 1 no longer")

@@ -56,7 +56,9 @@ extension World {
         case .migrateShard: return migration(action)
         case .maintenanceOn, .maintenanceOff, .removeNode:
             let copies = inSync(NodeActionMachine.shardsToInspect(action, in: state))
-            switch NodeActionMachine.next(action, in: state, copies: copies, fresh: fresh(), now: now) {
+            let step = NodeActionMachine.next(
+                action, in: state, copies: copies, farewells: nil, unsettled: [], fresh: fresh(), now: now)
+            switch step {
             case .wait: return nil
             case .commit(let plan): return plan
             case .complete: return Planner.finish(action, outcome: .completed, in: state, now: now)
