@@ -10,15 +10,22 @@ extension Planner {
     /// one
     /// that isn't there at all. One at a time for each database, smaller databases first: they are safe again soonest.
     /// Nil when there is none, or none that a node could take.
-    package static func rebuildLostReplica(in state: ClusterState, fresh: Fresh, now: WallTime) -> Plan? {
+    /// - Parameters:
+    ///   - watch: Has looked at `state`.
+    ///   - boot: By the clock of the watch.
+    package static func rebuildLostReplica(
+        in state: ClusterState, _ watch: ReplicaWatch, at boot: BootTime, fresh: Fresh, now: WallTime
+    ) -> Plan? {
         guard let policy = state.cluster?.replicaHA, policy.isEnabled else { return nil }
         let databases = state.databases.values.filter { database in
             database.policy.isReplicated && database.status == .active && database.transitions.isEmpty
                 && state.unfinishedActions(of: database.id).isEmpty
         }
         for database in databases.sorted(by: { ($0.policy.memoryLimit, $0.id) < ($1.policy.memoryLimit, $1.id) }) {
-            guard let need = need(of: database, in: state, policy, now: now),
-                !failedLately(database, in: state, now: now)
+            guard !watch.hasFailed(database.id, withinSeconds: rebuildPauseSeconds, at: boot),
+                let need = need(
+                    of: database, in: state,
+                    isLost: { watch.isLost($0, forSeconds: policy.graceSeconds, at: boot) })
             else { continue }
             guard let target = target(for: need.slots, leaving: need.lost, of: database, in: state) else { continue }
             let plan = try? rebuildReplica(
@@ -29,26 +36,15 @@ extension Planner {
     }
 
     private static func need(
-        of database: DatabaseConfiguration, in state: ClusterState, _ policy: ReplicaHAPolicy, now: WallTime
+        of database: DatabaseConfiguration, in state: ClusterState, isLost: (NodeRecord) -> Bool
     ) -> (slots: SlotRange, lost: ShardConfiguration?)? {
         for primary in database.primaries where state.nodes[primary.node].map({ $0.status != .down }) ?? false {
             let replicas = database.copies(of: primary.slots).filter { $0.role == .replica }
             guard let first = replicas.first else { return (primary.slots, nil) }
             guard replicas.count == 1 else { continue }
             guard let node = state.nodes[first.node] else { return (primary.slots, first) }
-            if node.status == .down, now >= node.statusSince.adding(seconds: policy.graceSeconds) {
-                return (primary.slots, first)
-            }
+            if node.status == .down, isLost(node) { return (primary.slots, first) }
         }
         return nil
-    }
-
-    private static func failedLately(
-        _ database: DatabaseConfiguration, in state: ClusterState, now: WallTime
-    ) -> Bool {
-        state.actions.values.contains { action in
-            action.database == database.id && action.kind == .migrateShard && action.status == .failed
-                && now < action.changedAt.adding(seconds: rebuildPauseSeconds)
-        }
     }
 }

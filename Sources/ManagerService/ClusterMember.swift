@@ -73,7 +73,7 @@ package struct ClusterMember: Sendable {
         let runner = ActionRunner(
             editor: editor, probe: probe, copies: copies, counts: counts, fresh: fresh, now: now, bootTime: bootTime,
             logger: logger)
-        let replicas = ReplicaKeeper(editor: editor, fresh: fresh, now: now, logger: logger)
+        let replicas = ReplicaKeeper(editor: editor, fresh: fresh, now: now, bootTime: bootTime, logger: logger)
         let voters = VoterKeeper(store: store, editor: editor, logger: logger)
         let joins = JoinKeeper(editor: editor, counts: counts, now: now, logger: logger)
         let confirmation = LeaseConfirmation(editor: editor, probe: probe, now: now, logger: logger)

@@ -53,6 +53,7 @@ extension SimulatedManager {
             askedLeases = []
             lookedAtReplicas = nil
             sightings = Sightings()
+            replicaWatch = ReplicaWatch()
             term = (snapshot.revision, asked + Self.termSpan)
         }
     }

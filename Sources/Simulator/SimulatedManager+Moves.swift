@@ -172,10 +172,11 @@ extension SimulatedManager {
     func keepReplicas(_ state: ClusterState) {
         guard lookedAtReplicas.map({ boot - $0 >= 1000 }) ?? true else { return }
         lookedAtReplicas = boot
-        let fresh = simulation.fresh()
-        guard Planner.rebuildLostReplica(in: state, fresh: fresh, now: wall) != nil else { return }
+        replicaWatch.look(at: state, now: boot)
+        let (fresh, watch, seen) = (simulation.fresh(), replicaWatch, boot)
+        guard Planner.rebuildLostReplica(in: state, watch, at: seen, fresh: fresh, now: wall) != nil else { return }
         edit(asLeader: true) { [unowned self] state in
-            Planner.rebuildLostReplica(in: state, fresh: fresh, now: wall)
+            Planner.rebuildLostReplica(in: state, watch, at: seen, fresh: fresh, now: wall)
         } _: { [unowned self] result in
             if result == .done { simulation.tell(process, "has a lost replica made anew") }
         }

@@ -53,6 +53,7 @@ final class SimulatedManager {
     var isRenewing = false
     var askedActions: Set<ActionID> = []
     var sightings = Sightings()
+    var replicaWatch = ReplicaWatch()
     var lookedAtReplicas: BootTime?
     var askedLeases: Set<DatabaseID> = []
     var askedJoins: Set<NodeID> = []
@@ -100,6 +101,7 @@ final class SimulatedManager {
         isRenewing = false
         askedActions = []
         sightings = Sightings()
+        replicaWatch = ReplicaWatch()
         lookedAtReplicas = nil
         askedLeases = []
         askedJoins = []

@@ -199,14 +199,22 @@ import Testing
     @Test func aReplicaLostForLongIsMadeAnewOneAtATime() throws {
         var world = World(nodes: 4)
         let database = try world.createActive(.named("orders", shards: 3, replicated: true, placement: .sparse))
+        var watch = ReplicaWatch()
+        var boot = BootTime(milliseconds: 5)
         func rebuild(_ world: inout World) -> Plan? {
-            Planner.rebuildLostReplica(in: world.state, fresh: world.fresh(), now: world.now)
+            watch.look(at: world.state, now: boot)
+            return Planner.rebuildLostReplica(in: world.state, watch, at: boot, fresh: world.fresh(), now: world.now)
         }
         #expect(rebuild(&world) == nil)
         world.fail(2)
         world.drive()
+        // Whatever the wall clock does.
+        world.pass(seconds: 86_400)
+        #expect(rebuild(&world) == nil, "the grace period begins")
+        boot = boot + 599_999
         #expect(rebuild(&world) == nil, "within the grace period")
-        world.pass(seconds: 600)
+        world.pass(seconds: -172_800)
+        boot = boot + 1
         var rebuilt = 0
         while let plan = rebuild(&world) {
             world.commit(plan)
@@ -220,6 +228,35 @@ import Testing
         #expect(world.brokenRules().isEmpty)
     }
 
+    @Test func aNodeThatCameBackIsLostAnewAndAFailureIsWaitedOut() throws {
+        var world = World(nodes: 3)
+        let database = try world.createActive(.named("orders", shards: 1, replicated: true))
+        let node = try #require(database.shards.first { $0.role == .replica }).node
+        var watch = ReplicaWatch()
+        func rebuild(_ world: inout World, at seconds: Int64) -> Plan? {
+            let boot = BootTime(milliseconds: seconds * 1000)
+            watch.look(at: world.state, now: boot)
+            return Planner.rebuildLostReplica(in: world.state, watch, at: boot, fresh: world.fresh(), now: world.now)
+        }
+        world.fail(node.rawValue)
+        #expect(rebuild(&world, at: 0) == nil)
+        world.bringBack(node.rawValue)
+        world.pass(seconds: 1)
+        world.fail(node.rawValue)
+        #expect(rebuild(&world, at: 500) == nil && rebuild(&world, at: 1099) == nil)
+        let plan = try #require(rebuild(&world, at: 1100))
+        world.commit(plan)
+        #expect(rebuild(&world, at: 1101) == nil)
+        let action = try #require(plan.action)
+        world.commit(
+            try #require(Planner.abandonMigration(action.id, reason: "full", in: world.state, now: world.now)))
+        #expect(rebuild(&world, at: 1102) == nil && rebuild(&world, at: 1161) == nil)
+        #expect(rebuild(&world, at: 1162) != nil)
+        // A new leader has not seen it fail.
+        watch = ReplicaWatch()
+        #expect(rebuild(&world, at: 2000) == nil && rebuild(&world, at: 2600) != nil)
+    }
+
     @Test func theGracePeriodIsAPolicy() throws {
         var world = World(nodes: 3)
         try world.createActive(.named("orders", shards: 1, replicated: true))
@@ -229,12 +266,17 @@ import Testing
         #expect(world.state.detection == .low)
         world.fail(1)
         world.drive()
-        world.pass(seconds: 5)
-        #expect(Planner.rebuildLostReplica(in: world.state, fresh: world.fresh(), now: world.now) != nil)
+        var watch = ReplicaWatch()
+        watch.look(at: world.state, now: BootTime(milliseconds: 0))
+        func rebuild(_ world: inout World, after seconds: Int64) -> Plan? {
+            let boot = BootTime(milliseconds: seconds * 1000)
+            return Planner.rebuildLostReplica(in: world.state, watch, at: boot, fresh: world.fresh(), now: world.now)
+        }
+        #expect(rebuild(&world, after: 4) == nil && rebuild(&world, after: 5) != nil)
         world.commit(
             try Planner.changePolicy(detection: nil, rebuildsReplicas: false, replicaGraceSeconds: nil, in: world.state)
         )
-        #expect(Planner.rebuildLostReplica(in: world.state, fresh: world.fresh(), now: world.now) == nil)
+        #expect(rebuild(&world, after: 5) == nil)
         #expect(
             refusal {
                 _ = try Planner.changePolicy(
