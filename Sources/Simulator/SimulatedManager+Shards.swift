@@ -137,6 +137,7 @@ extension SimulatedManager {
     private func source(
         of shard: ShardConfiguration, in database: DatabaseConfiguration, _ state: ClusterState
     ) -> ShardID? {
-        database.source(of: shard) { state.nodes[$0]?.status == .down }?.id
+        if simulation.settings.bug == .copyConfirms { return database.primary(of: shard)?.id }
+        return database.source(of: shard) { state.nodes[$0]?.status == .down }?.id
     }
 }

@@ -7,4 +7,6 @@ package enum PlantedBug: String, CaseIterable, Sendable {
     case leaseWithoutFence = "lease-without-fence"
     /// Writes of `replica` databases are acknowledged before the replica has them.
     case acknowledgementBeforeReplica = "acknowledgement-before-replica"
+    /// The copy of a shard that moves is filled from the primary, and confirms writes as the replica does.
+    case copyConfirms = "copy-confirms"
 }

@@ -30,7 +30,9 @@ struct SimulationLevel {
             let stories = try (0..<2).map { _ in try command("--seed", "3", "--story").run().output }
             guard stories[0] == stories[1], !stories[0].isEmpty else { throw Failure(.product, "they differ") }
         }
-        for bug in ["promotion-without-fence", "lease-without-fence", "acknowledgement-before-replica"] {
+        for bug in [
+            "promotion-without-fence", "lease-without-fence", "acknowledgement-before-replica", "copy-confirms",
+        ] {
             try level.check("\(bug) is found within 1000 seeds") {
                 let found = try command("--seeds", "1000", "--first", "--lines", "0", "--bug", bug).run()
                 guard found.status == 1 else { throw Failure(.product, "not found:\n\(found.output)") }

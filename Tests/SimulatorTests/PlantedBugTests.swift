@@ -20,14 +20,15 @@ struct PlantedBugTests {
         switch bug {
         case .promotionWithoutFence: 11
         case .leaseWithoutFence: 300
-        case .acknowledgementBeforeReplica: 10
+        case .acknowledgementBeforeReplica: 19
+        case .copyConfirms: 143
         }
     }
 
     private static func words(_ bug: PlantedBug) -> String {
         switch bug {
         case .promotionWithoutFence, .leaseWithoutFence: "two primaries"
-        case .acknowledgementBeforeReplica: "was acknowledged"
+        case .acknowledgementBeforeReplica, .copyConfirms: "was acknowledged"
         }
     }
 }
