@@ -172,7 +172,7 @@ let package = Package(
         tests("NodeLayoutTests", ["NodeLayout"]),
         tests("PrimitivesTests", ["Primitives"]),
         tests("RESPTests", ["RESP"]),
-        tests("ReactorTests", ["Reactor"]),
+        tests("ReactorTests", ["Reactor", "CLinux"]),
         tests("ProxyCoreTests", ["ProxyCore", "RESP"]),
         tests("ProxyFuzzTests", ["ProxyFuzz"]),
         tests("ClusterModelTests", ["ClusterModel", "Primitives"]),

@@ -36,6 +36,10 @@ package typealias SessionPointer = UnsafeMutablePointer<Session>
     package var isParked = false
     package var isDirty = false
     package var isReady = false
+    /// The last send failed, and that is yet to be dealt with.
+    package var hasFailed = false
+    /// The last receive brought too much for many to be made at once.
+    package var readsMuch = false
     package var isBlockedListed = false
     /// Half a request is here; watched for progress.
     package var isHalfListed = false

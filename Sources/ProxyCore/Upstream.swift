@@ -68,6 +68,12 @@ package struct Upstream {
     /// Its shard left the routes: finish what was asked, then go.
     package var isRetired = false
     package var isDead = false
+    /// The last send did, and that is yet to be dealt with.
+    package var hasFailed = false
+    /// The last receive brought too much for many to be made at once.
+    package var readsMuch = false
+    /// Counts the connections that it had.
+    package var connection: UInt32 = 0
     /// A script in it took long; another upstream stands in its place. Retired as well.
     package var isOvertaken = false
     /// Listed because of a script that is not answered yet.

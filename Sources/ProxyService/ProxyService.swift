@@ -15,12 +15,15 @@ package struct TarnProxy {
     private let paths: NodePaths
     private let loopCount: Int
     private let busyPoll: BusyPoll
+    private let driver: ProxyDriver
 
     /// - Parameters:
     ///   - prefix: The node's prefix, `/` on a server.
     ///   - loopCount: Event loops, 1...64. Nil: one for each processor that is online, at most 8.
     ///   - busyPollMicroseconds: See ``BusyPoll``; 0 switches it off.
-    package init(prefix: String, loopCount: Int?, busyPollMicroseconds: Int = 100) {
+    ///   - driver: How calls are made.
+    package init(prefix: String, loopCount: Int?, busyPollMicroseconds: Int = 100, driver: ProxyDriver = .automatic) {
+        self.driver = driver
         busyPoll = BusyPoll(limit: busyPollMicroseconds * 1000)
         paths = NodePaths(prefix: prefix)
         self.loopCount = loopCount ?? min(8, max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))))
@@ -44,7 +47,7 @@ package struct TarnProxy {
         let replies = Mailbox<LoopReply>()
         let mailboxes = (0..<loopCount).map { _ in Mailbox<LoopMessage>() }
         let paths = paths
-        let busyPoll = busyPoll
+        let (busyPoll, driver) = (busyPoll, driver)
         let lease = ServingLease()
         let places = BusyPollPlaces(processors: sysconf(Int32(_SC_NPROCESSORS_ONLN)))
         let threads = mailboxes.indices.map { index in
@@ -53,7 +56,7 @@ package struct TarnProxy {
                 worker.initialize(
                     to: Worker(
                         index: index, loops: mailboxes, control: replies, paths: paths, busyPoll: busyPoll,
-                        busyPollPlaces: places, lease: lease))
+                        busyPollPlaces: places, lease: lease, driver: driver))
                 worker.pointee.run()
             }
         }

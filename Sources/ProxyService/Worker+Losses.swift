@@ -75,6 +75,7 @@ extension Worker {
         upstream.pointee.tls = nil
         if upstream.pointee.descriptor >= 0 { Glibc.close(upstream.pointee.descriptor) }
         upstream.pointee.descriptor = -1
+        upstream.pointee.connection &+= 1
         upstream.pointee.state = .idle
     }
 

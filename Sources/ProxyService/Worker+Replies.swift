@@ -120,7 +120,7 @@ extension Worker {
 
     /// Replies whose turn has come leave the ring; what must wait on is copied out of the arena.
     @inline(never)
-    private mutating func drainRing(_ session: SessionPointer) {
+    mutating func drainRing(_ session: SessionPointer) {
         while session.pointee.ring.used > 0 {
             guard let slot = session.pointee.ring.slot(session.pointee.sendSequence), slot.pointee.state != .empty
             else { break }
@@ -159,9 +159,9 @@ extension Worker {
         }
         let waiting = session.pointee.output.count
         let direct = session.pointee.directCount
+        var sent = 0
         if direct > 0 || waiting > 0 {
             let descriptor = session.pointee.descriptor
-            let sent: Int
             if waiting == 0 {
                 sent = Sockets.send(descriptor, session.pointee.direct.unsafelyUnwrapped, direct)
             } else if direct == 0 {
@@ -171,15 +171,34 @@ extension Worker {
                     descriptor, session.pointee.output.first, waiting, session.pointee.direct.unsafelyUnwrapped,
                     direct)
             }
-            session.pointee.directCount = 0
-            if sent == waiting &+ direct {
-                if waiting > 0 { pool.consume(&session.pointee.output, waiting) }
-            } else if !keepUnsent(session, sent, waiting, direct) {
-                return
-            }
-            session.pointee.largestAnswer = max(session.pointee.largestAnswer, Int32(truncatingIfNeeded: sent))
-            session.pointee.database.pointee.statistics.sentBytes &+= UInt64(max(0, sent))
+            settle(session, sent: max(0, sent))
         }
+        conclude(session, failed: sent < 0 && sent != Int(-EAGAIN))
+    }
+
+    /// Forgets what was sent of `output` and `direct`, and keeps the rest. Touches nobody else.
+    @inline(__always)
+    mutating func settle(_ session: SessionPointer, sent: Int) {
+        let waiting = session.pointee.output.count
+        let direct = session.pointee.directCount
+        session.pointee.directCount = 0
+        if waiting > 0 { pool.consume(&session.pointee.output, min(sent, waiting)) }
+        let left = waiting &+ direct &- sent
+        if left > 0 && direct > 0 { keep(session, min(left, direct), of: direct) }
+        session.pointee.largestAnswer = max(session.pointee.largestAnswer, Int32(truncatingIfNeeded: sent))
+        session.pointee.database.pointee.statistics.sentBytes &+= UInt64(sent)
+    }
+
+    @inline(never)
+    private mutating func keep(_ session: SessionPointer, _ left: Int, of direct: Int) {
+        pool.append(&session.pointee.output, session.pointee.direct.unsafelyUnwrapped + (direct &- left), left)
+    }
+
+    /// What follows from a send, or from there being nothing to send.
+    @inline(__always)
+    mutating func conclude(_ session: SessionPointer, failed: Bool) {
+        if failed { return close(session) }
+        if !session.pointee.output.isEmpty && isTooSlow(session) { return close(session) }
         if session.pointee.isParked { unparkIfPossible(session) }
         if session.pointee.isClosing && session.pointee.output.isEmpty && !session.pointee.hasUnanswered
             && session.pointee.details?.execution == nil
@@ -188,27 +207,11 @@ extension Worker {
         }
     }
 
-    /// - Returns: False when the session had to be closed.
+    /// A client that leaves its replies lying may ask less at once, and is cut off in the end.
     @inline(never)
-    private mutating func keepUnsent(_ session: SessionPointer, _ sent: Int, _ waiting: Int, _ direct: Int) -> Bool {
-        if sent < 0 && sent != Int(-EAGAIN) {
-            close(session)
-            return false
-        }
-        let taken = max(0, sent)
-        if waiting > 0 { pool.consume(&session.pointee.output, min(taken, waiting)) }
-        let directTaken = max(0, taken - waiting)
-        if directTaken < direct {
-            pool.append(
-                &session.pointee.output, session.pointee.direct.unsafelyUnwrapped + directTaken, direct - directTaken)
-        }
+    private mutating func isTooSlow(_ session: SessionPointer) -> Bool {
         let backlog = session.pointee.output.count
         if backlog > SessionLimits.backlogBytes { session.pointee.window = max(4, session.pointee.window / 2) }
-        let limit = session.pointee.isSubscribed ? SessionLimits.messageBytes : SessionLimits.outputBytes
-        if backlog > limit {
-            close(session)
-            return false
-        }
-        return true
+        return backlog > (session.pointee.isSubscribed ? SessionLimits.messageBytes : SessionLimits.outputBytes)
     }
 }

@@ -81,13 +81,9 @@ extension Worker {
             wanted = Self.requestBufferBytes
             received = Sockets.receive(session.pointee.descriptor, requestBuffer, wanted)
             if received > 0 {
-                chooseStrand(session, received)
-                let used = consume(session, requestBuffer, received)
+                if received < Self.readAheadBytes { session.pointee.readsMuch = false }
+                takeRequests(session, requestBuffer, received)
                 if session.pointee.isDead { return .drained }
-                if used < received {
-                    pool.append(&session.pointee.input, requestBuffer + used, received &- used)
-                    watchHalfRequest(session)
-                }
             }
         } else {
             if session.pointee.input.capacity &- session.pointee.input.end < 4096 {
@@ -98,18 +94,32 @@ extension Worker {
                 session.pointee.descriptor, session.pointee.input.base.unsafelyUnwrapped + session.pointee.input.end,
                 wanted)
             if received > 0 {
+                session.pointee.database.pointee.statistics.receivedBytes &+= UInt64(received)
                 session.pointee.input.end &+= received
                 session.pointee.hasMoved = true
                 consumeInput(session)
                 if session.pointee.isDead { return .drained }
             }
         }
-        if received > 0 {
-            session.pointee.database.pointee.statistics.receivedBytes &+= UInt64(received)
-            return received == wanted || session.pointee.isHungUp ? .more : .drained
-        }
-        if received == 0 { endOfInput(session) } else if received != Int(-EAGAIN) { close(session) }
+        if received > 0 { return received == wanted || session.pointee.isHungUp ? .more : .drained }
+        endOfReading(session, received)
         return .drained
+    }
+
+    /// From a buffer of the loop's, which is used again: what is not used yet is kept.
+    @inline(__always)
+    mutating func takeRequests(_ session: SessionPointer, _ bytes: Bytes, _ count: Int) {
+        session.pointee.database.pointee.statistics.receivedBytes &+= UInt64(count)
+        chooseStrand(session, count)
+        let used = consume(session, bytes, count)
+        if session.pointee.isDead || used == count { return }
+        pool.append(&session.pointee.input, bytes + used, count &- used)
+        watchHalfRequest(session)
+    }
+
+    /// - Parameter outcome: What a receive gave: 0 or `-errno`.
+    mutating func endOfReading(_ session: SessionPointer, _ outcome: Int) {
+        if outcome == 0 { endOfInput(session) } else if outcome != Int(-EAGAIN) { close(session) }
     }
 
     mutating func consumeInput(_ session: SessionPointer) {

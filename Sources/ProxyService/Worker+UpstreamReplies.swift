@@ -12,7 +12,7 @@ extension Worker {
             let kept = upstream.pointee.rest.count
             if Self.arenaBytes &- arenaUsed < Self.minimumReadBytes &+ kept {
                 flushSessions()
-                arenaUsed = 0
+                arenaUsed = arenaFloor
             }
             let buffer = arena + arenaUsed
             if kept > 0 {
@@ -31,15 +31,28 @@ extension Worker {
                 if received == 0 || received != Int(-EAGAIN) { lose(upstream) }
                 return
             }
-            if restraints.leasedDatabases > 0 && cutsOff(upstream) { return }
-            let filled = kept &+ received
-            arenaUsed &+= filled
-            let used = takeReplies(upstream, buffer, filled)
-            if upstream.pointee.isDead || upstream.pointee.descriptor < 0 { return }
-            unanswered = max(unanswered, upstream.pointee.pending.count)
-            if used < filled { pool.append(&upstream.pointee.rest, buffer + used, filled &- used) }
+            upstream.pointee.readsMuch = received >= Self.readAheadBytes
+            arenaUsed &+= kept &+ received
+            if !takeReceived(upstream, buffer, kept &+ received) { return }
             if received < wanted && upstream.pointee.tls == nil && !upstream.pointee.isHungUp { break }
         }
+        finishReading(upstream)
+    }
+
+    /// - Parameter bytes: In the arena: what lay in `rest` before, and what came.
+    /// - Returns: False when the upstream is gone.
+    @inline(__always)
+    mutating func takeReceived(_ upstream: UpstreamPointer, _ bytes: Bytes, _ count: Int) -> Bool {
+        if restraints.leasedDatabases > 0 && cutsOff(upstream) { return false }
+        let used = takeReplies(upstream, bytes, count)
+        if upstream.pointee.isDead || upstream.pointee.descriptor < 0 { return false }
+        unanswered = max(unanswered, upstream.pointee.pending.count)
+        if used < count { pool.append(&upstream.pointee.rest, bytes + used, count &- used) }
+        return true
+    }
+
+    @inline(__always)
+    mutating func finishReading(_ upstream: UpstreamPointer) {
         if upstream.pointee.isRetired && upstream.pointee.pending.isEmpty && upstream.pointee.withheld.isEmpty {
             destroy(upstream)
         }

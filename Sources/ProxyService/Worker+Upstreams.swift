@@ -145,29 +145,42 @@ extension Worker {
     }
 
     mutating func flush(_ upstream: UpstreamPointer) {
+        if !mayLeave(upstream) { return }
+        let waiting = upstream.pointee.output.count
+        let sent = waiting > 0 ? transmit(upstream, upstream.pointee.output.first, waiting) : 0
+        if sent > 0 { consumeSent(upstream, sent) }
+        conclude(upstream, isUnsent: sent < waiting, failed: sent < 0 && sent != Int(-EAGAIN))
+    }
+
+    /// Looks before anything is sent: what must wait is taken aside, what comes first goes first. May lose it, and
+    /// others.
+    @inline(__always)
+    mutating func mayLeave(_ upstream: UpstreamPointer) -> Bool {
         if upstream.pointee.hold != .none { restrain(upstream) }
-        if restraints.leasedDatabases > 0 && !restrainWrites(upstream) { return }
+        if restraints.leasedDatabases > 0 && !restrainWrites(upstream) { return false }
         if upstream.pointee.state != .ready {
             if upstream.pointee.state == .idle && !upstream.pointee.output.isEmpty {
                 connect(upstream)
-                if upstream.pointee.state == .ready { return }  // It is on the list again, with the login in front.
+                if upstream.pointee.state == .ready { return false }  // Listed again, with the login in front.
             }
             if upstream.pointee.output.count > Upstream.blockLimit { upstream.pointee.isBlocked = true }
-            return
+            return false
         }
         unanswered = max(unanswered, upstream.pointee.pending.count)
-        if upstream.pointee.isLoggingIn { return flushLogin(upstream) }
-        let waiting = upstream.pointee.output.count
-        if waiting > 0 {
-            let sent = transmit(upstream, upstream.pointee.output.first, waiting)
-            if sent > 0 { consumeSent(upstream, sent) }
-            if sent < waiting {
-                if sent < 0 && sent != Int(-EAGAIN) { return lose(upstream) }
-                upstream.pointee.isBlocked = true
-                return
-            }
+        if upstream.pointee.isLoggingIn {
+            flushLogin(upstream)
+            return false
         }
-        if upstream.pointee.isBlocked {
+        return true
+    }
+
+    /// What follows from a send.
+    @inline(__always)
+    mutating func conclude(_ upstream: UpstreamPointer, isUnsent: Bool, failed: Bool) {
+        if failed { return lose(upstream) }
+        if isUnsent {
+            upstream.pointee.isBlocked = true
+        } else if upstream.pointee.isBlocked {
             upstream.pointee.isBlocked = false
             if !upstream.pointee.refusals.isEmpty { hold(upstream) }
             wakeBlocked()

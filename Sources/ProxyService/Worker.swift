@@ -38,6 +38,17 @@ struct Worker {
     let requestBuffer: Bytes
     let arena: Bytes
     var arenaUsed = 0
+    /// Below it lie bytes that were fetched and are not handled yet.
+    var arenaFloor = 0
+    /// For ``fetch``: what sessions sent.
+    let readAheadBuffer: Bytes
+    /// Nil: each call is made on its own, as it is where there are fewer than the minimum.
+    let sends: CallBatch?
+    let receives: CallBatch?
+    private let batchMinimum: Int
+    var batchedSessions = PointerList<Session>()
+    var batchedUpstreams = PointerList<Upstream>()
+    let readAhead: UnsafeMutablePointer<ReadAhead>
     var dirtySessions = PointerList<Session>()
     var dirtyUpstreams = PointerList<Upstream>()
     var readySessions = PointerList<Session>()
@@ -86,8 +97,11 @@ struct Worker {
 
     init(
         index: Int, loops: [Mailbox<LoopMessage>], control: Mailbox<LoopReply>, paths: NodePaths,
-        busyPoll: BusyPoll, busyPollPlaces: BusyPollPlaces, lease: ServingLease
+        busyPoll: BusyPoll, busyPollPlaces: BusyPollPlaces, lease: ServingLease, driver: ProxyDriver
     ) {
+        (receives, sends, batchMinimum) = driver.batches()
+        readAhead = .allocate(capacity: Self.readAheadEvents)
+        readAheadBuffer = .allocate(capacity: Self.readAheadEvents * Self.readAheadStride + scanSlackBytes)
         self.index = index
         self.loops = loops
         loopCount = loops.count
@@ -111,6 +125,8 @@ struct Worker {
             turn()
         }
         poller.close()
+        sends?.close()
+        receives?.close()
     }
 
     private mutating func turn() {
@@ -118,10 +134,14 @@ struct Worker {
         let count = isDue ? poller.wait(milliseconds: 0) : awaitEvents()
         now = MonotonicClock.coarseSeconds()
         if restraints.leasedDatabases > 0 { checkLease() }
-        var position = 0
-        while position < count {
-            handle(poller.event(position))
-            position &+= 1
+        if count >= batchMinimum {
+            handleAtOnce(count)
+        } else {
+            var position = 0
+            while position < count {
+                handle(poller.event(position))
+                position &+= 1
+            }
         }
         if readableUpstreams.count > 0 { readHeld() }
         if timedUpstreams.count > 0 { checkTimes() }
@@ -163,7 +183,7 @@ struct Worker {
     }
 
     @inline(__always)
-    private mutating func handle(_ event: Poller.Event) {
+    mutating func handle(_ event: Poller.Event) {
         switch event.tag {
         case .session:
             let session = event.pointer.assumingMemoryBound(to: Session.self)
@@ -221,6 +241,7 @@ struct Worker {
 
     @inline(__always)
     private mutating func flushUpstreams() {
+        if dirtyUpstreams.count >= batchMinimum { return flushUpstreamsAtOnce() }
         var position = 0
         while position < dirtyUpstreams.count {
             let upstream = dirtyUpstreams[position]
@@ -234,6 +255,7 @@ struct Worker {
     /// Sends or copies everything that lies in the arena, which may be overwritten then.
     @inline(__always)
     mutating func flushSessions() {
+        if dirtySessions.count >= batchMinimum { return flushSessionsAtOnce() }
         var position = 0
         while position < dirtySessions.count {
             let session = dirtySessions[position]

@@ -16,7 +16,7 @@ struct PeerConfiguration {
         case .haproxy: ["haproxy", "-f", file, "-db"]
         case .nutcracker: ["nutcracker", "-c", file, "-a", address.host, "-s", "\(address.port + 100)"]
         case .predixy: [predixy ?? "predixy", file]
-        case .tarn, .blocking, .direct: []
+        case .tarn, .blocking, .epoll, .direct: []
         }
     }
 
@@ -25,7 +25,7 @@ struct PeerConfiguration {
         case .haproxy: haproxy
         case .nutcracker: nutcracker
         case .predixy: predixy
-        case .tarn, .blocking, .direct: ""
+        case .tarn, .blocking, .epoll, .direct: ""
         }
     }
 

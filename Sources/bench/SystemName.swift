@@ -4,9 +4,21 @@ struct SystemName: Hashable {
         case tarn
         /// Tarn without busy polling.
         case blocking
+        /// Tarn without io_uring.
+        case epoll
         case direct, haproxy, nutcracker, predixy
 
-        var isTarn: Bool { self == .tarn || self == .blocking }
+        var isTarn: Bool { flags != nil }
+
+        /// What `tarn-proxy` is started with; nil: it is another program.
+        var flags: [String]? {
+            switch self {
+            case .tarn: []
+            case .blocking: ["--busy-poll", "0"]
+            case .epoll: ["--driver", "epoll"]
+            case .direct, .haproxy, .nutcracker, .predixy: nil
+            }
+        }
     }
 
     var kind: Kind

@@ -50,7 +50,7 @@ final class Systems {
     }
 
     private func startTarn(_ name: SystemName, _ address: Address) throws(BenchFailure) -> Child {
-        let tarn = try freshTarn(name.text.replacingSlashes, name.kind == .blocking ? ["--busy-poll", "0"] : [])
+        let tarn = try freshTarn(name.text.replacingSlashes, name.kind.flags ?? [])
         tarns[name] = tarn
         try tarn.serve(database: 1, at: address, shards: (0..<name.shards).map(shards.socket))
         return tarn.process

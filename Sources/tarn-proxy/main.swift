@@ -3,12 +3,15 @@ import Primitives
 import ProxyService
 
 let usage = """
-    usage: tarn-proxy [--prefix DIR] [--threads N] [--busy-poll MICROSECONDS] [--version]
+    usage: tarn-proxy [--prefix DIR] [--threads N] [--busy-poll MICROSECONDS]
+                      [--driver auto|io_uring|epoll] [--version]
 
       --prefix DIR   where the node's files are (default /)
       --threads N    event loops, 1-64 (default: processors online, at most 8)
       --busy-poll MICROSECONDS
                      longest time that a loop of few clients asks for events before it sleeps, 0-1000 (default 100)
+      --driver D     auto: the receives and sends of a turn at once by io_uring, where the kernel allows it and
+                     there are enough of them (default); io_uring: however few there are; epoll: each on its own
     """
 
 func stop(_ text: String, _ status: Int32) -> Never {
@@ -20,6 +23,7 @@ func stop(_ text: String, _ status: Int32) -> Never {
 var prefix = "/"
 var threads: Int?
 var busyPoll = 100
+var driver = ProxyDriver.automatic
 var arguments = CommandLine.arguments.dropFirst()
 while let argument = arguments.popFirst() {
     switch argument {
@@ -36,13 +40,18 @@ while let argument = arguments.popFirst() {
             stop("--busy-poll needs a number of microseconds from 0 to 1000", 64)
         }
         busyPoll = value
+    case "--driver":
+        guard let value = arguments.popFirst().flatMap({ ProxyDriver(rawValue: $0) }) else {
+            stop("--driver needs auto, io_uring or epoll", 64)
+        }
+        driver = value
     case "--version": stop("tarn-proxy \(ReleaseVersion.current)", 0)
     case "--help", "-h": stop(usage, 0)
     default: stop("unknown option \(argument)\n\n\(usage)", 64)
     }
 }
 do {
-    try TarnProxy(prefix: prefix, loopCount: threads, busyPollMicroseconds: busyPoll).run()
+    try TarnProxy(prefix: prefix, loopCount: threads, busyPollMicroseconds: busyPoll, driver: driver).run()
 } catch {
     stop("tarn-proxy: \(error)", 1)
 }

@@ -12,15 +12,20 @@ final class ProxyFixture {
     private(set) var shards: [TestProcess] = []
     private(set) var proxy: TestProcess
     private let manager: ManagerConnection
+    private static let driver = getenv("TARN_PROXY_DRIVER").map { String(cString: $0) } ?? "io_uring"
 
-    /// - Parameter host: A loopback address of this test's own.
-    init(host: String, shards count: Int, threads: Int = 2) throws {
+    /// - Parameters:
+    ///   - host: A loopback address of this test's own.
+    ///   - driver: By default each call goes through io_uring, which the few clients of most tests would not bring
+    ///     about.
+    init(host: String, shards count: Int, threads: Int = 2, driver: String? = nil) throws {
         self.host = host
         directory = try TestDirectory()
         _ = try directory.makeDirectory("P")
         let prefix = directory.path + "/P"
         proxy = try TestProcess(
-            programDirectory + "/tarn-proxy", ["--prefix", prefix, "--threads", "\(threads)"],
+            programDirectory + "/tarn-proxy",
+            ["--prefix", prefix, "--threads", "\(threads)", "--driver", driver ?? Self.driver],
             log: directory.path + "/proxy.log")
         manager = try settled("the control socket", { try? ManagerConnection(prefix) }, is: { $0 != nil })!
         for index in 0..<count { shards.append(try startShard(index)) }

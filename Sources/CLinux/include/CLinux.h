@@ -4,3 +4,4 @@
 #include "CLinuxHost.h"
 #include "CLinuxProcess.h"
 #include "CLinuxEpoll.h"
+#include "CLinuxRing.h"
