@@ -16,6 +16,8 @@ let sharedTLS: [LinkerSetting] = [.linkedLibrary("ssl"), .linkedLibrary("crypto"
 let sharedArchive: [LinkerSetting] = [.linkedLibrary("archive"), .linkedLibrary("zstd")]
 let carriedTLS: [LinkerSetting] = [.linkedLibrary(":libssl.a"), .linkedLibrary(":libcrypto.a")]
 let carriedArchive: [LinkerSetting] = [.linkedLibrary(":libarchive.a"), .linkedLibrary(":libzstd.a")]
+// Small, and every program that knows key rules has to read them alike.
+let carriedRegex: [LinkerSetting] = [.linkedLibrary(":libpcre2-8.a")]
 
 let nio: [Target.Dependency] = [
     .product(name: "NIOCore", package: "swift-nio"),
@@ -29,8 +31,10 @@ let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "
 let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
-func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+func library(
+    _ name: String, _ dependencies: [Target.Dependency] = [], linked: [LinkerSetting] = []
+) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: strict, linkerSettings: linked)
 }
 
 func program(_ name: String, _ dependencies: [Target.Dependency], linked: [LinkerSetting] = []) -> Target {
@@ -67,6 +71,7 @@ let package = Package(
         // Floor 0, ground: system libraries, values without I/O.
         .systemLibrary(name: "COpenSSL", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CArchive", providers: [.apt(["libarchive-dev", "libzstd-dev"])]),
+        .systemLibrary(name: "CPCRE2", providers: [.apt(["libpcre2-dev"])]),
         .target(name: "CLinux"),
         library("Primitives"),
         library("ClusterModel", ["Primitives"]),
@@ -77,11 +82,12 @@ let package = Package(
         library("ProxyControl", ["Primitives", "ClusterModel"]),
         library("ManagementAPI", ["Primitives", "ClusterModel"]),
         library("NodeLayout"),
+        library("KeyMatching", ["CPCRE2", "ClusterModel"], linked: carriedRegex),
 
         // Floor 2, cores: decisions, no I/O.
-        library("ProxyCore", ["Primitives", "ClusterModel", "RESP", "ProxyControl"]),
+        library("ProxyCore", ["Primitives", "ClusterModel", "RESP", "ProxyControl", "KeyMatching"]),
         library("ClusterStore", ["Primitives"]),
-        library("ManagerCore", ["Primitives", "ClusterModel", "ClusterStore"]),
+        library("ManagerCore", ["Primitives", "ClusterModel", "ClusterStore", "KeyMatching"]),
         library("AccessControl", ["Primitives", "ClusterModel"]),
 
         // Floor 3, drivers.
@@ -99,8 +105,8 @@ let package = Package(
 
         // Floor 4, services.
         library("ProxyService", [
-            "ProxyCore", "ProxyControl", "Reactor", "RESP", "LocalSocket", "CLinux", "COpenSSL", "Primitives",
-            "ClusterModel", "NodeLayout",
+            "ProxyCore", "ProxyControl", "KeyMatching", "Reactor", "RESP", "LocalSocket", "CLinux", "COpenSSL",
+            "Primitives", "ClusterModel", "NodeLayout",
         ]),
         library("WatchdogService", ["WatchdogProtocol", "NodeLayout", "LocalSocket", "CLinux", "Primitives"]),
         library("NodeService", [
@@ -121,7 +127,7 @@ let package = Package(
             "CLinux",
         ]),
 
-        library("ProxyFuzz", ["ProxyCore", "RESP", "Primitives"]),
+        library("ProxyFuzz", ["ProxyCore", "KeyMatching", "ClusterModel", "RESP", "Primitives"]),
         library("Simulator", ["ManagerCore", "ProxyControl", "ClusterModel", "Primitives"]),
         library("TestSupport", [
             "ClusterStore", "EtcdStore", "HTTPTransport", "TLS", "Primitives", logging,
@@ -173,7 +179,8 @@ let package = Package(
         tests("PrimitivesTests", ["Primitives"]),
         tests("RESPTests", ["RESP"]),
         tests("ReactorTests", ["Reactor", "CLinux"]),
-        tests("ProxyCoreTests", ["ProxyCore", "RESP"]),
+        tests("KeyMatchingTests", ["KeyMatching", "ClusterModel"]),
+        tests("ProxyCoreTests", ["ProxyCore", "KeyMatching", "ClusterModel", "RESP"]),
         tests("ProxyFuzzTests", ["ProxyFuzz"]),
         tests("ClusterModelTests", ["ClusterModel", "Primitives"]),
         tests("AccessControlTests", ["AccessControl", "Primitives"]),

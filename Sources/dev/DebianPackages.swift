@@ -8,6 +8,7 @@ struct DebianPackages {
         ("libssl-dev", "TLS of all programs"),
         ("libarchive-dev", "reading and writing the release package"),
         ("libzstd-dev", "its compression, linked into `tarn`"),
+        ("libpcre2-dev", "regular expressions of key rules, linked into proxy and manager"),
     ])
     static let forPackaging = DebianPackages(needed: [
         ("redis-server", "the shards: goes into the release package"),
