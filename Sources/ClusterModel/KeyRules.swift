@@ -20,8 +20,8 @@ package struct KeyRules: Hashable, Codable, Sendable {
     /// Unicode characters of one pattern.
     package static let maximumLength = 256
 
-    /// How the reference system writes hash tags down. Taken literally, the first one would find `d` in `a{b}c{d}`; what
-    /// clients of a Redis cluster compute is Redis' rule, so that is what it stands for.
+    /// How the reference system writes hash tags down. Taken literally, the first one would find `d` in `a{b}c{d}`;
+    /// what clients of a Redis cluster compute is Redis' rule, so that is what it stands for.
     package static let standardPatterns = [#".*\{(?<tag>.*)\}.*"#, "(?<tag>.*)"]
 
     /// Redis' rule, which needs no regular expression.

@@ -51,6 +51,8 @@ extension DatabaseRoutes: WireMessage {
         writer.write(needsLease)
         writer.write(list: fenced) { $0.write(Int64($1.rawValue)) }
         writer.write(durability.rawValue)
+        writer.write(list: keyRules.patterns) { $0.write($1) }
+        writer.write(keyRules.hashesUnmatched)
     }
 
     package init(from reader: inout WireReader) throws(WireError) {
@@ -69,6 +71,8 @@ extension DatabaseRoutes: WireMessage {
         fenced = try reader.readList { reader throws(WireError) in ShardID(Int(try reader.read(Int64.self))) }
         guard let durability = Durability(rawValue: try reader.readString()) else { throw .invalid("durability") }
         self.durability = durability
+        let patterns = try reader.readList { reader throws(WireError) in try reader.readString() }
+        keyRules = KeyRules(patterns: patterns, hashesUnmatched: try reader.readBool())
     }
 }
 

@@ -56,12 +56,14 @@ package struct DatabaseRoutes: Hashable, Sendable {
     package var fenced: [ShardID]
     /// When clients get the replies to their writes.
     package var durability: Durability
+    /// What of a key fixes its slot; of no concern to a database of one shard.
+    package var keyRules: KeyRules
 
     package init(
         database: DatabaseID, epoch: Epoch, name: String, listenHost: String?, port: UInt16, shards: [ShardRoute],
         password: String, shardPassword: String, maximumConnections: Int, memoryLimitBytes: Int64,
         settings: [String: String] = [:], needsLease: Bool = false, fenced: [ShardID] = [],
-        durability: Durability = .async
+        durability: Durability = .async, keyRules: KeyRules = .standard
     ) {
         self.database = database
         self.epoch = epoch
@@ -77,6 +79,7 @@ package struct DatabaseRoutes: Hashable, Sendable {
         self.needsLease = needsLease
         self.fenced = fenced
         self.durability = durability
+        self.keyRules = keyRules
     }
 
     /// `maxmemory` as clients see it.

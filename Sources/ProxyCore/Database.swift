@@ -1,4 +1,5 @@
 package import ClusterModel
+package import KeyMatching
 package import ProxyControl
 package import RESP
 package import Synchronization
@@ -11,12 +12,24 @@ package final class RouteTable: @unchecked Sendable {
     package let routes: DatabaseRoutes
     /// Index of the shard of each of the 16384 slots; nil when there is one shard.
     package let slots: UnsafeMutablePointer<UInt16>?
+    /// Nil for hash tags, and where there is one shard.
+    package let keyRules: KeyRuleSet?
     package let password: [UInt8]
     package let shared: DatabaseShared
 
-    /// - Returns: Nil when the shards don't cover the slots exactly.
-    package init?(_ routes: DatabaseRoutes, shared: DatabaseShared) {
-        guard Self.isComplete(routes.shards) else { return nil }
+    package struct Refusal: Error {
+        package let text: String
+    }
+
+    /// - Parameter before: The table that is replaced: rules that stay are not compiled again.
+    /// - Throws: Why nobody could route by them: the shards don't cover the slots exactly, or a rule doesn't compile.
+    package init(
+        _ routes: DatabaseRoutes, shared: DatabaseShared, before: RouteTable? = nil
+    ) throws(Refusal) {
+        guard Self.isComplete(routes.shards) else {
+            throw Refusal(text: "the shards don't cover the 16384 slots exactly")
+        }
+        keyRules = try Self.compiled(routes, before)
         self.routes = routes
         self.shared = shared
         password = Array(routes.password.utf8)
@@ -32,6 +45,18 @@ package final class RouteTable: @unchecked Sendable {
     }
 
     deinit { slots?.deallocate() }
+
+    private static func compiled(
+        _ routes: DatabaseRoutes, _ before: RouteTable?
+    ) throws(Refusal) -> KeyRuleSet? {
+        if routes.keyRules.areHashTags || routes.shards.count == 1 { return nil }
+        if let known = before?.keyRules, known.rules == routes.keyRules { return known }
+        do throws(KeyRuleError) {
+            return try KeyRuleSet(routes.keyRules)
+        } catch {
+            throw Refusal(text: "shard_key_regex: \(error)")
+        }
+    }
 
     private static func isComplete(_ shards: [ShardRoute]) -> Bool {
         var next = 0
@@ -68,6 +93,13 @@ package struct Database {
     package var shardCount: Int
     /// Commands up to this ``CommandInfo/tier`` need no closer look.
     package private(set) var passingTier: UInt8 = 0
+    /// Long commands may be passed on before they are whole.
+    package private(set) var mayStream = false
+    /// Keys have slots by rules, so every command gets a closer look.
+    package private(set) var hasKeyRules = false
+    /// Turn of the loop that tried rules last, and when it began to, in coarse milliseconds.
+    package var ruleTurn = 0
+    package var ruleTurnBegan = 0
     package var pause = Pause()
     /// As the routes say: writes need the node's lease.
     package var needsLease = false
@@ -106,7 +138,9 @@ package struct Database {
 
     /// After the routes, a pause or the lease have changed.
     package mutating func updatePassingTier() {
-        passingTier = pause.isOn || isCutOff ? 0 : slots == nil ? 2 : 1
+        mayStream = !pause.isOn && !isCutOff
+        hasKeyRules = table.keyRules != nil
+        passingTier = !mayStream || hasKeyRules ? 0 : slots == nil ? 2 : 1
     }
 }
 

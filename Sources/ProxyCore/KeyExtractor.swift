@@ -7,6 +7,8 @@ package enum KeyExtractor {
         /// All keys have this slot.
         case slot(Int)
         case crossSlot
+        /// A key has no slot, by the rules of the database.
+        case refused(KeyRefusal)
         /// The arguments contradict themselves; a shard knows the right words for it.
         case malformed
         /// The arguments don't tell; a shard does (`COMMAND GETKEYS`).
@@ -15,18 +17,25 @@ package enum KeyExtractor {
 
     /// The one slot that all keys share, or what stands against it.
     package static func slot(
-        _ bytes: Bytes, _ command: ScannedCommand, _ info: CommandInfo, _ hasher: SlotHasher
+        _ bytes: Bytes, _ command: ScannedCommand, _ info: CommandInfo, _ slots: SlotFinder
     ) -> Result {
         if info.keys.isEmpty && info.handling != .sort { return .none }
         if info.handling == .keysByShard { return .unknown }
+        let slots = slots.forKeys(of: info)
+        if info.tier == 1 && command.argumentCount > 1 {
+            return Result(slots.slot(of: bytes + command.keyOffset, count: command.keyCount))
+        }
         let arguments = ArgumentCursor.all(bytes, command)
         guard let keys = keyIndexes(arguments, info) else { return .malformed }
         var slot = -1
         for index in keys {
             let key = arguments[index]
-            let found = hasher.slot(of: key.start, count: key.count)
-            if slot >= 0 && found != slot { return .crossSlot }
-            slot = found
+            switch slots.slot(of: key.start, count: key.count) {
+            case .refused(let refusal): return .refused(refusal)
+            case .slot(let found):
+                if slot >= 0 && found != slot { return .crossSlot }
+                slot = found
+            }
         }
         return slot < 0 ? .none : .slot(slot)
     }
@@ -72,8 +81,9 @@ package enum KeyExtractor {
 
     /// What of SORT's BY and GET patterns reaches keys that may have other slots than its list: the option's name.
     ///
-    /// A pattern without a `*` names no key (`BY nosort`, `GET #`); one whose hash tag is in `slot` stays there.
-    package static func strayPattern(_ arguments: [ByteSpan], slot: Int, _ hasher: SlotHasher) -> StaticString? {
+    /// A pattern without a `*` names no key (`BY nosort`, `GET #`); one whose hash tag is in `slot` stays there. What
+    /// rules would make of the keys nobody knows before the `*` is replaced.
+    package static func strayPattern(_ arguments: [ByteSpan], slot: Int, _ slots: SlotFinder) -> StaticString? {
         var index = 2
         while index + 1 < arguments.count {
             let option = arguments[index]
@@ -83,7 +93,9 @@ package enum KeyExtractor {
             } else if option.isWord("store") {
                 index += 1
             } else if option.isWord("by") || option.isWord("get") {
-                if pattern.contains(UInt8(ascii: "*")) && !isTagged(pattern, slot, hasher) {
+                if pattern.contains(UInt8(ascii: "*"))
+                    && (slots.hasRules || !isTagged(pattern, slot, slots.hasher))
+                {
                     return option.isWord("by") ? "BY" : "GET"
                 }
                 index += 1
@@ -107,5 +119,14 @@ package enum KeyExtractor {
         }
         guard close < pattern.count, close > open + 1 else { return false }
         return hasher.slot(of: pattern.start, count: pattern.count) == slot
+    }
+}
+
+extension KeyExtractor.Result {
+    package init(_ slot: KeySlot) {
+        switch slot {
+        case .slot(let slot): self = .slot(slot)
+        case .refused(let refusal): self = .refused(refusal)
+        }
     }
 }

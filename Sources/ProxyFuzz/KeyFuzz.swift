@@ -1,3 +1,5 @@
+import ClusterModel
+import KeyMatching
 import Primitives
 import ProxyCore
 import RESP
@@ -12,19 +14,20 @@ enum KeyFuzz {
         writer.array(words.count)
         for word in words { writer.bulk(word) }
         let bytes = writer.bytes
-        let hasher = Self.hasher
+        let slots = random.isOne(in: 3) ? Self.byRules : SlotFinder(Self.hasher)
         let wrong = withSlack(bytes) { start, count -> String? in
             var command = ScannedCommand()
             guard scanCommand(start, count, &command) == .complete else { return "not complete" }
             let arguments = ArgumentCursor.all(start, command)
             let keys = KeyExtractor.keyIndexes(arguments, info)
             if let stray = keys?.first(where: { $0 < 1 || $0 >= arguments.count }) { return "key at \(stray)" }
-            let stray = KeyExtractor.strayPattern(arguments, slot: random.below(16384), hasher)
+            let stray = KeyExtractor.strayPattern(arguments, slot: random.below(16384), slots)
             if stray != nil && arguments.count < 3 { return "a pattern out of nothing" }
-            switch KeyExtractor.slot(start, command, info, hasher) {
+            switch KeyExtractor.slot(start, command, info, slots) {
             case .none: return keys?.isEmpty == false ? "keys without a slot" : nil
             case .slot(let slot): return slot >= 0 && slot < 16384 && keys != nil ? nil : "slot \(slot)"
             case .crossSlot: return keys.map { $0.count > 1 } == true ? nil : "one key in two slots"
+            case .refused: return slots.hasRules && keys?.isEmpty == false ? nil : "refused without rules or keys"
             case .malformed: return keys == nil ? nil : "malformed with keys"
             case .unknown: return info.handling == .keysByShard ? nil : "unknown without need"
             }
@@ -33,6 +36,10 @@ enum KeyFuzz {
     }
 
     private static let hasher = SlotHasher()
+    /// Fuzzing is one thread's. Some words match the first one, some the second one slowly, many none.
+    nonisolated(unsafe) private static let byRules = SlotFinder(
+        hasher, rules: try? KeyRuleSet(KeyRules(patterns: [#"(?<tag>\d+)[^{]*"#, #"(.*)*\{(?<tag>.*)\}.*"#])),
+        scratch: KeyMatchScratch())
     private static let facts: [CommandInfo] = CommandTable.compiled().entries
 
     private static func compiled(_ random: inout SeededRandom) -> CommandInfo? { facts[random.below(facts.count)] }

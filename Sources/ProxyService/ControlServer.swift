@@ -139,8 +139,12 @@ final class ControlServer {
     private func update(_ routes: DatabaseRoutes) {
         let refuse = { (message: String) in self.send(.refused(routes.database, routes.epoch, message: message)) }
         if let objection = catalog.objection(to: routes) { return refuse(objection) }
-        guard let table = RouteTable(routes, shared: catalog.shared(of: routes.database)) else {
-            return refuse("the shards don't cover the 16384 slots exactly")
+        let table: RouteTable
+        do throws(RouteTable.Refusal) {
+            table = try RouteTable(
+                routes, shared: catalog.shared(of: routes.database), before: catalog.entries[routes.database]?.table)
+        } catch {
+            return refuse(error.text)
         }
         switch listeners(for: routes) {
         case .failure(let refusal): refuse(refusal.message)

@@ -31,6 +31,10 @@ extension Worker {
             default: return refuseUnauthenticated(session)
             }
         }
+        if mustRest(database) {
+            rest(session)
+            return .parked
+        }
         session.pointee.lastCommand = entry
         session.pointee.commandBytes = UInt32(truncatingIfNeeded: command.byteCount)
         if session.pointee.mode.contains(.subscriber) {
@@ -136,10 +140,11 @@ extension Worker {
             switch slot(session, bytes, command, info) {
             case .slot(let slot):
                 index = Int(slots[slot])
-                if info.handling == .sort, let text = strayPatternText(bytes, command, slot) {
+                if info.handling == .sort, let text = strayPatternText(session, bytes, command, slot) {
                     return reject(session, text)
                 }
             case .crossSlot: return reject(session, Self.crossSlotText)
+            case .refused(let refusal): return reject(session, refusal.text)
             case .unknown: return askForKeys(session, bytes, command)
             case .none, .malformed: index = 0  // The shard finds the right words.
             }
@@ -172,13 +177,16 @@ extension Worker {
             details.askedKeys = nil
             if details.askedFor == session.pointee.nextSequence { return answer }
         }
-        return KeyExtractor.slot(bytes, command, info, hasher)
+        return KeyExtractor.slot(bytes, command, info, slotFinder(session.pointee.database))
     }
 
     /// SORT may look at keys of its own slot only; others would seem to be missing.
-    func strayPatternText(_ bytes: Bytes, _ command: ScannedCommand, _ slot: Int) -> String? {
+    func strayPatternText(
+        _ session: SessionPointer, _ bytes: Bytes, _ command: ScannedCommand, _ slot: Int
+    ) -> String? {
         let arguments = ArgumentCursor.all(bytes, command)
-        guard let option = KeyExtractor.strayPattern(arguments, slot: slot, hasher) else { return nil }
+        let slots = slotFinder(session.pointee.database)
+        guard let option = KeyExtractor.strayPattern(arguments, slot: slot, slots) else { return nil }
         return "ERR \(option) option of SORT denied in cluster mode when keys formed by the pattern may be in "
             + "different slots."
     }

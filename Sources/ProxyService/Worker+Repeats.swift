@@ -167,7 +167,7 @@ extension Worker {
         var command = ScannedCommand()
         while index < count, scanCommand(bytes + index, count - index, &command) == .complete {
             if case .command(let entry) = find(database, bytes + index, command),
-                case .slot(let slot) = KeyExtractor.slot(bytes + index, command, entry.pointee, hasher)
+                case .slot(let slot) = KeyExtractor.slot(bytes + index, command, entry.pointee, slotFinder(database))
             {
                 return Int(slots[slot])
             }

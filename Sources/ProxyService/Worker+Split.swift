@@ -28,9 +28,14 @@ extension Worker {
         var parts: [Part] = []
         owners.reserveCapacity(arguments.count / step)
         parts.reserveCapacity(min(database.pointee.shardCount, arguments.count))
+        let finder = slotFinder(database)
         for index in stride(from: 1, to: arguments.count, by: step) {
             let key = arguments[index]
-            let shard = Int(slots[hasher.slot(of: key.start, count: key.count)])
+            let shard: Int
+            switch finder.slot(of: key.start, count: key.count) {
+            case .slot(let slot): shard = Int(slots[slot])
+            case .refused(let refusal): return reject(session, refusal.text)
+            }
             var position = 0
             while position < parts.count && parts[position].shard != shard { position += 1 }
             if position == parts.count { parts.append(Part(shard: shard)) }

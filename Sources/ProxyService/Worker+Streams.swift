@@ -16,14 +16,23 @@ extension Worker {
             entry.pointee.tier == 1, entry.pointee.accepts(argumentCount: command.argumentCount)
         else { return 0 }
         if let used = stopStreamWithoutLease(session, bytes, count, command, entry.pointee) { return used }
-        guard session.pointee.database.pointee.passingTier > 0 else { return 0 }
+        let database = session.pointee.database
+        guard database.pointee.mayStream else { return 0 }
         if session.pointee.hasUnanswered {
             park(session, untilReplied: true)
             return 0
         }
         if session.pointee.pinned != nil { return 0 }  // It watches keys over that one.
-        let database = session.pointee.database
-        let slot = hasher.slot(of: bytes + command.keyOffset, count: command.keyCount)
+        if mustRest(database) {
+            rest(session)
+            return 0
+        }
+        let slot: Int
+        switch KeyExtractor.slot(bytes, command, entry.pointee, slotFinder(database)) {
+        case .slot(let found): slot = found
+        case .refused(let refusal): return refuseStream(session, bytes, count, command, refusal.text)
+        case .none, .crossSlot, .malformed, .unknown: return 0
+        }
         let shard = database.pointee.shards[database.pointee.slots.map { Int($0[slot]) } ?? 0]
         if shard.pointee.isRefusing { return refuseStream(session, bytes, count, command, Self.heldText) }
         if shard.pointee.isHeld {

@@ -68,14 +68,15 @@ extension Worker {
     ) -> Step {
         var slot = details.slot
         if session.pointee.database.pointee.slots != nil {
-            switch KeyExtractor.slot(bytes, command, info, hasher) {
+            switch KeyExtractor.slot(bytes, command, info, slotFinder(session.pointee.database)) {
             case .slot(let own):
                 if slot >= 0 && slot != own { return reject(session, Self.crossSlotText) }
-                if info.handling == .sort, let text = strayPatternText(bytes, command, own) {
+                if info.handling == .sort, let text = strayPatternText(session, bytes, command, own) {
                     return reject(session, text)
                 }
                 slot = own
             case .crossSlot: return reject(session, Self.crossSlotText)
+            case .refused(let refusal): return reject(session, refusal.text)
             case .unknown:
                 return reject(session, "ERR \(info.name) inside MULTI is not possible on a sharded database")
             case .none, .malformed: break

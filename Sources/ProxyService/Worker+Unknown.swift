@@ -91,11 +91,16 @@ extension Worker {
     func learnKeys(_ session: SessionPointer, _ reply: [UInt8]) {
         var result = KeyExtractor.Result.none  // An error says that there are no keys, or that the shard will complain.
         if case .elements(let keys)? = ReplyValue(reply) {
-            for case .text(var key) in keys {
-                let slot = key.withUnsafeMutableBufferPointer { buffer in
-                    buffer.baseAddress.map { hasher.slot(of: $0, count: buffer.count) } ?? 0
+            let slots = slotFinder(session.pointee.database)
+            for case .text(let text) in keys {
+                var key = text + [UInt8](repeating: 0, count: scanSlackBytes)
+                let found = key.withUnsafeMutableBufferPointer { slots.slot(of: $0.baseAddress!, count: text.count) }
+                switch found {
+                case .slot: result = result == .none ? .init(found) : result == .init(found) ? result : .crossSlot
+                case .refused(let refusal): result = .refused(refusal)
                 }
-                result = result == .none || result == .slot(slot) ? .slot(slot) : .crossSlot
+                if case .slot = result { continue }
+                break
             }
         }
         details(session).askedKeys = result

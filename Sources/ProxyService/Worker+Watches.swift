@@ -14,9 +14,11 @@ extension Worker {
         let database = session.pointee.database
         var index = 0
         if let slots = database.pointee.slots {
-            guard case .slot(let slot) = KeyExtractor.slot(bytes, command, info, hasher),
-                details.slot < 0 || details.slot == slot
-            else { return reject(session, Self.crossSlotText) }
+            let found = KeyExtractor.slot(bytes, command, info, slotFinder(database))
+            if case .refused(let refusal) = found { return reject(session, refusal.text) }
+            guard case .slot(let slot) = found, details.slot < 0 || details.slot == slot else {
+                return reject(session, Self.crossSlotText)
+            }
             details.slot = slot
             index = Int(slots[slot])
         }

@@ -1,4 +1,5 @@
 import CLinux
+import KeyMatching
 import NodeLayout
 import ProxyControl
 import ProxyCore
@@ -33,6 +34,12 @@ struct Worker {
     /// More than 0 for some turns after long pieces were passed on: next to their copying a sleep is nothing.
     private var bulkTurns = 0
     let hasher = SlotHasher()
+    let keyMatchScratch = KeyMatchScratch()
+    /// Of the loop, counted.
+    private(set) var turnNumber = 0
+    /// Their turn has tried key rules for long enough; in the order in which they go on.
+    var restingSessions = PointerList<Session>(capacity: 4)
+    var isWakingResting = false
     let commands = CommandTable.compiled()
     var pool = BufferPool()
     let requestBuffer: Bytes
@@ -130,7 +137,8 @@ struct Worker {
     }
 
     private mutating func turn() {
-        let isDue = readySessions.count > 0 || readableUpstreams.count > 0
+        let isDue = readySessions.count > 0 || readableUpstreams.count > 0 || restingSessions.count > 0
+        turnNumber &+= 1
         let count = isDue ? poller.wait(milliseconds: 0) : awaitEvents()
         now = MonotonicClock.coarseSeconds()
         if restraints.leasedDatabases > 0 { checkLease() }
@@ -148,6 +156,7 @@ struct Worker {
         checkStalls()
         if restraints.nextCheck != Int.max { checkRestraints() }
         if scriptingUpstreams.count > 0 { checkScripts() }
+        if restingSessions.count > 0 { wakeResting() }
         if readySessions.count > 0 { resumeReady() }
         if withholdingShards.count > 0 { settleWithheld() }
         flushUpstreams()

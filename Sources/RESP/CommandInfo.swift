@@ -14,6 +14,8 @@
     package let isContainer: Bool
     package let keys: [KeySpecification]
     package let handling: CommandHandling
+    /// What its specifications call keys are channels, which key rules don't concern.
+    package let namesChannels: Bool
 
     /// How early the request path may let the command go: 1 for one key at argument 1, 2 for what a single shard
     /// takes whole, 3 for everything that needs a closer look.
@@ -34,6 +36,7 @@
         effect = CommandEffect(name: name, mayWrite: flags.contains("w") || isUnclear)
         effectCode = effect.rawValue
         self.handling = handling
+        namesChannels = ["spublish", "ssubscribe", "sunsubscribe"].contains(name)
         isScript = name.hasPrefix("eval") || name.hasPrefix("fcall")
         let needsLook = mayBlock || isContainer || isScript
         tier = needsLook ? 3 : handling == .key ? 1 : handling.passesWholeToSingleShard ? 2 : 3

@@ -44,6 +44,10 @@
         return Int(crc16(start, length) & 0x3FFF)
     }
 
+    /// Of bytes that are hashed as they are.
+    /// - Returns: 0...16383.
+    package func slot(ofTag tag: Bytes, count: Int) -> Int { Int(crc16(tag, count) & 0x3FFF) }
+
     @inlinable @inline(__always)
     func crc16(_ bytes: Bytes, _ count: Int) -> UInt16 {
         var crc: UInt16 = 0

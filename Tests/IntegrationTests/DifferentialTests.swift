@@ -1,3 +1,4 @@
+import ClusterModel
 import Glibc
 import Testing
 import TestSupport
@@ -50,6 +51,15 @@ import TestSupport
             }
         }
         for failure in run.failures { Issue.record("\(failure)") }
+    }
+
+    /// Rules that say what hash tags say: the same outcome by another way.
+    @Test(arguments: [2, 3]) func everyCommandAsOnOneServerByKeyRules(version: Int) throws {
+        let fixture = try ProxyFixture(host: "127.0.63.\(40 + version)", shards: 3)
+        var routes = fixture.routes(1, port: 10001, shards: 2)
+        routes.keyRules = KeyRules(patterns: [#"[^{]*\{(?<tag>[^}]+)\}.*"#, "(?<tag>.*)"])
+        _ = try fixture.tell(.update(routes))
+        try compare(fixture, plain: 2, shards: 2, version: version, commands: 3000)
     }
 
     /// The same where writes wait for replicas: their replies come later and are the same.

@@ -1,3 +1,5 @@
+import ClusterModel
+import KeyMatching
 import ProxyCore
 import RESP
 import Testing
@@ -30,6 +32,68 @@ import Testing
     ])
     func contradictions(words: [String]) {
         #expect(indexes(words) == nil)
+    }
+
+    private static let rules = [#"order-(?<tag>\d+)-.*"#]
+
+    @Test(arguments: [
+        ("GET order-7-a", "7"), ("SET order-7-{8} x", "7"), ("RENAME order-7-a order-7-b", "7"),
+        ("EVAL x 2 order-7-a order-7-b y", "7"), ("XREAD STREAMS order-7-a order-7-b 0 0", "7"),
+        ("SORT order-7-a STORE order-7-b", "7"), ("SPUBLISH {7}x y", "7"), ("SPUBLISH order-7-a y", "order-7-a"),
+    ])
+    func rulesTellTheSlot(line: String, tag: String) {
+        var bytes = Array(tag.utf8)
+        let slot = SlotHasher().slot(ofTag: &bytes, count: bytes.count)
+        #expect(self.slot(line, Self.rules) == .slot(slot))
+    }
+
+    @Test func rulesRefuse() {
+        #expect(slot("GET plain", Self.rules) == .refused(.unmatched))
+        #expect(slot("RENAME order-7-a plain", Self.rules) == .refused(.unmatched))
+        #expect(slot("RENAME order-7-a order-8-a", Self.rules) == .crossSlot)
+        #expect(slot("RENAME order-8-a plain", Self.rules, hashesUnmatched: true) == .crossSlot)
+        #expect(slot("GET \(String(repeating: "a", count: 500))", ["(a+)+(?<tag>[xy])"]) == .refused(.tooCostly))
+        #expect(slot("PING", Self.rules) == .some(.none))
+        #expect(slot("EVAL x 9 order-7-a", Self.rules) == .malformed)
+    }
+
+    /// Of a pattern with a `*` rules don't tell where its keys lie, wherever its hash tag is.
+    @Test func patternsWithRulesAreStray() {
+        var writer = ReplyWriter()
+        writer.command(["SORT", "{t}a", "BY", "{t}w*", "GET", "#"])
+        var bytes = writer.bytes + [UInt8](repeating: 0, count: scanSlackBytes)
+        bytes.withUnsafeMutableBufferPointer { buffer in
+            var command = ScannedCommand()
+            _ = scanCommand(buffer.baseAddress!, buffer.count, &command)
+            let arguments = ArgumentCursor.all(buffer.baseAddress!, command)
+            let hasher = SlotHasher()
+            let slot = hasher.slot(of: arguments[1].start, count: arguments[1].count)
+            #expect(KeyExtractor.strayPattern(arguments, slot: slot, SlotFinder(hasher)) == nil)
+            let finder = SlotFinder(
+                hasher, rules: try? KeyRuleSet(KeyRules(patterns: [#".*\{(?<tag>[^}]*)\}.*"#])),
+                scratch: KeyMatchScratch())
+            #expect(KeyExtractor.strayPattern(arguments, slot: slot, finder) != nil)
+        }
+    }
+
+    private func slot(
+        _ line: String, _ patterns: [String], hashesUnmatched: Bool = false
+    ) -> KeyExtractor.Result? {
+        var writer = ReplyWriter()
+        writer.command(line.split(separator: " ").map(String.init))
+        var bytes = writer.bytes + [UInt8](repeating: 0, count: scanSlackBytes)
+        let table = CommandTable.compiled()
+        defer { table.deallocate() }
+        return bytes.withUnsafeMutableBufferPointer { buffer in
+            var command = ScannedCommand()
+            let start = buffer.baseAddress!
+            guard scanCommand(start, buffer.count, &command) == .complete,
+                let info = table.find(start + command.nameOffset, count: command.nameCount),
+                let rules = try? KeyRuleSet(KeyRules(patterns: patterns, hashesUnmatched: hashesUnmatched))
+            else { return nil }
+            let finder = SlotFinder(SlotHasher(), rules: rules, scratch: KeyMatchScratch())
+            return KeyExtractor.slot(start, command, info.pointee, finder)
+        }
     }
 
     private func indexes(_ words: [String]) -> [Int]? {
