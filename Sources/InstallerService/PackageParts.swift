@@ -62,6 +62,9 @@ struct PackageParts {
         }
     }
 
+    /// What our programs carry in themselves, with whose licences.
+    private static let carried = ["libarchive-dev", "libzstd-dev", "libpcre2-dev"]
+
     /// Adds the licences of what comes from the distribution, and the general ones that they refer to.
     mutating func addLicenses() throws {
         let owners = DebianPackages.owners(of: foreign)
@@ -69,7 +72,7 @@ struct PackageParts {
             warnings.append("no package owns \(path): its licence has to be added by hand")
         }
         var general: Set<String> = []
-        for package in Set(owners.values).sorted() {
+        for package in Set(owners.values).union(Self.carried).sorted() {
             let source = "/usr/share/doc/\(package)/copyright"
             guard let text = HostFile.text(source) else {
                 warnings.append("\(source) is missing: the licence of \(package) has to be added by hand")
