@@ -66,13 +66,15 @@ package struct DatabasePolicy: Hashable, Codable, Sendable {
     package var settings: DatabaseSettings
     /// When clients get the replies to their writes. Other than ``Durability/async`` only with replicas.
     package var durability: Durability
+    /// What of a key fixes its slot.
+    package var keyRules: KeyRules
 
     package init(
         name: String, memoryLimit: ByteCount, shardCount: Int = 1, isReplicated: Bool = false,
         requestedPort: UInt16 = 0, eviction: EvictionPolicy = .volatileLRU, persistence: Persistence = .none,
         proxyPolicy: ProxyPolicy = .allNodes, placement: ShardsPlacement = .dense, password: String = "",
         maximumConnections: Int = 0, tags: [String: String] = [:], settings: DatabaseSettings = DatabaseSettings(),
-        durability: Durability = .async
+        durability: Durability = .async, keyRules: KeyRules = .standard
     ) {
         self.name = name
         self.memoryLimit = memoryLimit
@@ -88,6 +90,7 @@ package struct DatabasePolicy: Hashable, Codable, Sendable {
         self.tags = tags
         self.settings = settings
         self.durability = durability
+        self.keyRules = keyRules
     }
 
     /// redis' `maxmemory` for each process, unless clients lowered it (``loweredMemoryLimitPerShard``).

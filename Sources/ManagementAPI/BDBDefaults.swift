@@ -12,7 +12,7 @@ package enum BDBDefaults {
         "conns": 5, "conns_type": "per-thread", "crdt": false,
         "dataset_import_sources": [], "db_conns_auditing": false, "default_user": true, "dns_suffixes": [],
         "email_alerts": false, "flush_on_fullsync": true, "generate_text_monitor": false,
-        "hash_slots_policy": "16k", "implicit_shard_key": false,
+        "hash_slots_policy": "16k",
         "max_aof_file_size": 322_122_547_200, "max_aof_load_time": 3600, "max_client_pipeline": 200,
         "max_pipelined": 2000, "maxclients": 10000, "metrics_export_all": false, "mkms": true, "module_list": [],
         "mtls_allow_outdated_certs": false, "mtls_allow_weak_hashing": false, "multi_commands_opt": "auto",

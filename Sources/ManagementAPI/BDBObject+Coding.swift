@@ -5,7 +5,8 @@ extension BDBObject {
         case uid, name, status, replication, port, tags, endpoints, sharding, version, durability
         case memoryLimitBytes = "memory_size"
         case shardCount = "shards_count"
-        case shardKeyRegex = "shard_key_regex"
+        case shardKeyRules = "shard_key_regex"
+        case hashesUnmatched = "implicit_shard_key"
         case evictionPolicy = "eviction_policy"
         case persistence = "data_persistence"
         case appendPolicy = "aof_policy"
@@ -28,6 +29,8 @@ extension BDBObject {
         status = try container.decodeIfPresent(String.self, forKey: .status) ?? "unknown"
         memoryLimitBytes = try container.decodeIfPresent(Int64.self, forKey: .memoryLimitBytes) ?? 0
         shardCount = try container.decodeIfPresent(Int.self, forKey: .shardCount) ?? 1
+        shardKeyRules = try container.decodeIfPresent([ShardKeyRule].self, forKey: .shardKeyRules) ?? []
+        hashesUnmatched = try container.decodeIfPresent(Bool.self, forKey: .hashesUnmatched) ?? false
         isReplicated = try container.decodeIfPresent(Bool.self, forKey: .replication) ?? false
         port = try container.decodeIfPresent(UInt16.self, forKey: .port) ?? 0
         evictionPolicy = try container.decodeIfPresent(String.self, forKey: .evictionPolicy) ?? ""
@@ -57,7 +60,8 @@ extension BDBObject {
         try container.encode(memoryLimitBytes, forKey: .memoryLimitBytes)
         try container.encode(shardCount, forKey: .shardCount)
         try container.encode(shardCount > 1, forKey: .sharding)
-        try container.encode(shardCount > 1 ? ShardKeyRule.standard : [], forKey: .shardKeyRegex)
+        try container.encode(shardKeyRules, forKey: .shardKeyRules)
+        try container.encode(hashesUnmatched, forKey: .hashesUnmatched)
         try container.encode(isReplicated, forKey: .replication)
         try container.encode(port, forKey: .port)
         try container.encode(evictionPolicy, forKey: .evictionPolicy)

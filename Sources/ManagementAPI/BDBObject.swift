@@ -12,6 +12,10 @@ package struct BDBObject: Codable, Sendable, Hashable {
     /// Over all shards and replicas; 0: no limit.
     package var memoryLimitBytes: Int64
     package var shardCount: Int
+    /// What of a key fixes its slot: the standard rules where there are no others; empty for an unsharded database.
+    package var shardKeyRules: [ShardKeyRule]
+    /// Keys that no rule matches are hashed whole.
+    package var hashesUnmatched: Bool
     package var isReplicated: Bool
     /// As asked for: 0 when the cluster chose. The port that serves is `endpoints[0].port`.
     package var port: UInt16
@@ -44,6 +48,10 @@ package struct BDBObject: Codable, Sendable, Hashable {
         status = database.status.rawValue
         memoryLimitBytes = policy.memoryLimit.bytes
         shardCount = policy.shardCount
+        shardKeyRules =
+            policy.keyRules.areHashTags && policy.shardCount > 1
+            ? ShardKeyRule.standard : policy.keyRules.patterns.map(ShardKeyRule.init)
+        hashesUnmatched = policy.keyRules.hashesUnmatched
         isReplicated = policy.isReplicated
         port = policy.requestedPort
         evictionPolicy = policy.eviction.rawValue
@@ -116,5 +124,5 @@ package struct ShardKeyRule: Codable, Sendable, Hashable {
     }
 
     /// What hash tags mean in Redis, as the reference system writes it down.
-    package static let standard = [ShardKeyRule(regex: #".*\{(?<tag>.*)\}.*"#), ShardKeyRule(regex: "(?<tag>.*)")]
+    package static let standard = KeyRules.standardPatterns.map(ShardKeyRule.init)
 }

@@ -34,6 +34,9 @@ extension BDBRequest {
         policy.placement =
             try choice(shardsPlacement, "shards_placement", "invalid_shards_placement") ?? policy.placement
         policy.durability = try choice(durability, "durability", "invalid_durability") ?? policy.durability
+        policy.keyRules = KeyRules(
+            patterns: shardKeyRules?.map(\.regex) ?? policy.keyRules.patterns,
+            hashesUnmatched: hashesUnmatched ?? policy.keyRules.hashesUnmatched)
         if let tags { policy.tags = try checked(tags: tags) }
         return policy
     }
@@ -47,11 +50,6 @@ extension BDBRequest {
         if let redisVersion, !RedisVersion.isSupported(redisVersion) {
             throw PlanError(
                 "invalid_version", "redis_version \(redisVersion) is not installed; \(RedisVersion.provisioned) is.")
-        }
-        if let shardKeyRules, !shardKeyRules.isEmpty, shardKeyRules != ShardKeyRule.standard {
-            throw PlanError(
-                "not_supported", status: 501,
-                "shard_key_regex other than the standard rules (hash tags) is not supported yet; leave it out.")
         }
         for (key, value) in others.sorted(by: { $0.key < $1.key }) {
             guard let offered = BDBDefaults.options[key], value != offered, value != .null else { continue }

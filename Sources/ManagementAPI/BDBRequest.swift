@@ -11,6 +11,8 @@ package struct BDBRequest: Sendable, Hashable {
     package var sharding: Bool?
     package var shardCount: Int?
     package var shardKeyRules: [ShardKeyRule]?
+    /// Keys that no rule matches are hashed whole.
+    package var hashesUnmatched: Bool?
     package var isReplicated: Bool?
     package var persistence: String?
     package var appendPolicy: String?
@@ -37,6 +39,7 @@ extension BDBRequest: Codable {
         case memoryLimitBytes = "memory_size"
         case shardCount = "shards_count"
         case shardKeyRules = "shard_key_regex"
+        case hashesUnmatched = "implicit_shard_key"
         case isReplicated = "replication"
         case persistence = "data_persistence"
         case appendPolicy = "aof_policy"
@@ -59,6 +62,7 @@ extension BDBRequest: Codable {
         sharding = try container.decodeIfPresent(Bool.self, forKey: .sharding)
         shardCount = try container.decodeIfPresent(Int.self, forKey: .shardCount)
         shardKeyRules = try container.decodeIfPresent([ShardKeyRule].self, forKey: .shardKeyRules)
+        hashesUnmatched = try container.decodeIfPresent(Bool.self, forKey: .hashesUnmatched)
         isReplicated = try container.decodeIfPresent(Bool.self, forKey: .isReplicated)
         persistence = try container.decodeIfPresent(String.self, forKey: .persistence)
         appendPolicy = try container.decodeIfPresent(String.self, forKey: .appendPolicy)
@@ -89,6 +93,7 @@ extension BDBRequest: Codable {
         try container.encodeIfPresent(sharding, forKey: .sharding)
         try container.encodeIfPresent(shardCount, forKey: .shardCount)
         try container.encodeIfPresent(shardKeyRules, forKey: .shardKeyRules)
+        try container.encodeIfPresent(hashesUnmatched, forKey: .hashesUnmatched)
         try container.encodeIfPresent(isReplicated, forKey: .isReplicated)
         try container.encodeIfPresent(persistence, forKey: .persistence)
         try container.encodeIfPresent(appendPolicy, forKey: .appendPolicy)

@@ -103,7 +103,8 @@ enum OpenAPISchemas {
 
     private static let databaseOptions: [String: JSONValue] = [
         "uid": number, "name": text, "type": choice("redis"), "memory_size": number, "shards_count": number,
-        "sharding": flag, "shard_key_regex": list(object(["regex": text])), "replication": flag,
+        "sharding": flag, "shard_key_regex": list(object(["regex": text])), "implicit_shard_key": flag,
+        "replication": flag,
         "data_persistence": choice("disabled", "aof", "snapshot"),
         "aof_policy": choice("appendfsync-every-sec", "appendfsync-always"),
         "snapshot_policy": list(object(["secs": number, "writes": number])), "eviction_policy": text,

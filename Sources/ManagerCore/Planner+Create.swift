@@ -5,8 +5,9 @@ extension Planner {
     /// A new database: places its shards, picks its ports, and starts the action that follows the nodes.
     ///
     /// - Parameter id: Number to use, or nil for the next one.
-    /// - Throws: `uid_exists` (409), `name_violation`, `invalid_sharding`, `port_unavailable`,
-    ///   `replication_node_violation`, `rack_awareness_violation`, `insufficient_resources` and the like (406).
+    /// - Throws: `uid_exists` (409), `name_violation`, `invalid_sharding`, `invalid_shard_key_regex`,
+    ///   `port_unavailable`, `replication_node_violation`, `rack_awareness_violation`, `insufficient_resources` and the
+    ///   like (406).
     package static func createDatabase(
         _ policy: DatabasePolicy, id: DatabaseID?, in state: ClusterState, fresh: Fresh, now: WallTime
     ) throws(PlanError) -> Plan {

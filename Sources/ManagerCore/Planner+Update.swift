@@ -6,7 +6,8 @@ extension Planner {
     ///
     /// Shards stay where they are; replicas are added or dropped. A change of the number of shards or of the port is
     /// refused.
-    /// - Throws: `db_not_exist` (404), `busy` (409), `not_supported` (501), and what a create throws.
+    /// - Throws: `db_not_exist` (404), `busy`, `shard_key_regex_fixed` (409), `not_supported` (501), and what a create
+    ///   throws.
     package static func updateDatabase(
         _ id: DatabaseID, to policy: DatabasePolicy, in state: ClusterState, fresh: Fresh, now: WallTime
     ) throws(PlanError) -> Plan {
@@ -54,6 +55,13 @@ extension Planner {
             throw PlanError(
                 "not_supported", status: 501,
                 "The port of a database can't change (it is \(database.endpoint.port)). Create another database.")
+        }
+        // Keys would lie in other shards than where they are looked for. Of one shard that can't be said.
+        guard policy.keyRules.patterns == database.policy.keyRules.patterns || policy.shardCount == 1 else {
+            throw PlanError(
+                "shard_key_regex_fixed", status: 409,
+                "The shard_key_regex of a sharded database can't change, because its keys lie where the rules put "
+                    + "them. Create another database and copy the data.")
         }
         var policy = policy
         policy.requestedPort = database.policy.requestedPort

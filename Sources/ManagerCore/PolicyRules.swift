@@ -1,4 +1,5 @@
 import ClusterModel
+import KeyMatching
 import Primitives
 
 /// What a policy must satisfy whatever the nodes look like.
@@ -21,6 +22,11 @@ enum PolicyRules {
                 "invalid_durability",
                 "durability \(policy.durability.rawValue) needs replicas that confirm writes: set replication to true, "
                     + "or durability to async.")
+        }
+        do throws(KeyRuleError) {
+            try policy.keyRules.check()
+        } catch {
+            throw PlanError("invalid_shard_key_regex", "shard_key_regex: \(error).")
         }
         guard policy.maximumConnections >= 0 else {
             throw PlanError("invalid_max_connections", "max_connections must be 0 (no limit) or more.")

@@ -203,7 +203,8 @@ extension NodePlanner {
             shardPassword: database.secrets.proxy, maximumConnections: database.policy.maximumConnections,
             memoryLimitBytes: database.policy.memoryLimitOfPrimaries.bytes,
             settings: database.policy.settings.values, needsLease: database.needsLease,
-            fenced: database.shards.filter(\.isFenced).map(\.id), durability: database.policy.durability)
+            fenced: database.shards.filter(\.isFenced).map(\.id), durability: database.policy.durability,
+            keyRules: database.policy.keyRules)
     }
 
     private func planRoutes(

@@ -74,6 +74,17 @@ struct DatabaseOptions: ParsableArguments {
     @Option(help: "When a write counts as done: at the primary, or when a replica has it, too.")
     var durability: DurabilityChoice?
 
+    @Option(
+        name: .customLong("key-rule"),
+        help: ArgumentHelp(
+            "Regular expression whose group (?<tag>...) fixes the slot of a key; repeat it, the first match counts.",
+            discussion: "The whole key has to match. Only of use with several shards, and not to be changed there.",
+            valueName: "regex"))
+    var keyRules: [String] = []
+
+    @Flag(inversion: .prefixedNo, help: "Hash keys whole that no key rule matches, instead of refusing them.")
+    var implicitShardKey: Bool?
+
     static func memory(_ text: String) throws -> ByteCount {
         guard let count = ByteCount(parsing: text) else {
             throw ValidationError("--memory takes a size such as 200mb or 1.5gb, not '\(text)'.")
@@ -94,6 +105,8 @@ struct DatabaseOptions: ParsableArguments {
         request.password = try passwordFile.map { try ClientConfiguration.password(inFile: LocalCommand.absolute($0)) }
         request.maximumConnections = maxConnections
         request.durability = durability?.rawValue
+        request.shardKeyRules = keyRules.isEmpty ? nil : keyRules.map { ShardKeyRule(regex: $0) }
+        request.hashesUnmatched = implicitShardKey
         return request
     }
 }

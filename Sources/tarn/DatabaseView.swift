@@ -68,6 +68,13 @@ enum DatabaseView {
                 database.memoryLimitBytes == 0 ? "no limit" : "\(ByteCount(bytes: database.memoryLimitBytes))"
             ),
             ("shards", "\(database.shardCount)" + (database.isReplicated ? ", each with a replica" : "")),
+            (
+                "key rules",
+                [ShardKeyRule.standard, []].contains(database.shardKeyRules)
+                    ? "hash tags"
+                    : database.shardKeyRules.map(\.regex).joined(separator: "   ")
+                        + (database.hashesUnmatched ? ", else the whole key" : "")
+            ),
             ("eviction", database.evictionPolicy), ("persistence", database.persistence),
             ("durability", database.durability), ("proxies", database.proxyPolicy),
             ("password", database.password.isEmpty ? "none" : "set; see --json"),

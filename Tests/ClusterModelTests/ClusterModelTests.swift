@@ -45,6 +45,19 @@ struct DatabaseTests {
         #expect(try JSONDecoder().decode(DatabasePolicy.self, from: Data(old.utf8)).durability == .async)
     }
 
+    @Test func recordsFromBeforeThereWereKeyRulesHaveHashTags() throws {
+        var ruled = database.policy
+        ruled.keyRules = KeyRules(patterns: ["x"], hashesUnmatched: true)
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
+        let bytes = try encoder.encode(ruled)
+        #expect(try JSONDecoder().decode(DatabasePolicy.self, from: bytes) == ruled)
+        let text = String(decoding: bytes, as: UTF8.self)
+        let old = text.replacing(#""keyRules":{"hashesUnmatched":true,"patterns":["x"]},"#, with: "")
+        #expect(!old.contains("keyRules"))
+        #expect(try JSONDecoder().decode(DatabasePolicy.self, from: Data(old.utf8)).keyRules == .standard)
+    }
+
     @Test func theLimitIsSharedByShardsAndReplicas() {
         #expect(database.policy.memoryLimitPerShard == .megabytes(100))
     }

@@ -57,12 +57,22 @@ struct BDBRequestTests {
         (#"{"name":"d","memory_size":1,"tags":[{"key":"a","value":""},{"key":"a","value":""}]}"#, "invalid_bdb_tags"),
         (#"{"name":"d","memory_size":1,"type":"memcached"}"#, "not_supported"),
         (#"{"name":"d","memory_size":1,"oss_cluster":true}"#, "not_supported"),
-        (#"{"name":"d","memory_size":1,"shard_key_regex":[{"regex":"x"}]}"#, "not_supported"),
     ])
     func refusalsAreNamed(text: String, code: String) throws {
         let error = try #require(try refusal(text))
         #expect(error.code == code)
         #expect(error.status == (code == "not_supported" ? 501 : 406))
+    }
+
+    @Test func keyRulesAreTakenAndKept() throws {
+        let text = #"{"name":"d","memory_size":1,"shards_count":2,"shard_key_regex":[{"regex":"a(?<tag>.*)"}]}"#
+        var policy = try policy(text)
+        #expect(policy.keyRules == KeyRules(patterns: ["a(?<tag>.*)"]))
+        policy = try decode(BDBRequest.self, #"{"implicit_shard_key":true}"#).apply(to: policy)
+        #expect(policy.keyRules == KeyRules(patterns: ["a(?<tag>.*)"], hashesUnmatched: true))
+        policy = try decode(BDBRequest.self, #"{"shard_key_regex":[]}"#).apply(to: policy)
+        #expect(policy.keyRules == KeyRules(hashesUnmatched: true))
+        #expect(throws: DecodingError.self) { try decode(BDBRequest.self, #"{"shard_key_regex":["a"]}"#) }
     }
 
     @Test func whatWeDoNotOfferIsRefusedByName() throws {

@@ -35,6 +35,8 @@ struct ShapeTests {
         #expect(object["durability"] == "async", "ours, beside the reference's keys")
         #expect(object["port"] == 0, "as asked for; the real one is the endpoint's")
         #expect(object["sharding"] == true && object["shard_list"] == [5, 6])
+        #expect(object["shard_key_regex"] == [["regex": #".*\{(?<tag>.*)\}.*"#], ["regex": "(?<tag>.*)"]])
+        #expect(object["implicit_shard_key"] == false)
         #expect(object["data_persistence"] == "aof" && object["aof_policy"] == "appendfsync-always")
         #expect(object["tags"] == [["key": "env", "value": "b"], ["key": "team", "value": "a"]])
         #expect(object["created_time"] == "2025-10-14T00:01:06Z" && object["action_uid"] == "5d5c")

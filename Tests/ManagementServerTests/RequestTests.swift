@@ -30,6 +30,35 @@ import Testing
         }
     }
 
+    @Test func keyRulesAreShownAndStay() async throws {
+        let fixture = try await ServerFixture()
+        try await fixture.serving { client in
+            func body(_ rest: String) -> String { #"{"name":"one","memory_size":0,"shards_count":2,\#(rest)}"# }
+            let bad = #""shard_key_regex":[{"regex":"(?<tag>.*)x"},{"regex":"order-("}]"#
+            let refused = try await client.call("POST", "/v1/bdbs", body(bad))
+            #expect((refused.status, refused.text("error_code")) == (406, "invalid_shard_key_regex"))
+            #expect(
+                refused.text("description")
+                    == "shard_key_regex: rule 2 (order-() does not compile: missing closing parenthesis at offset 7.")
+            let rules: JSONValue = [["regex": #"order-(?<tag>\d+)-.*"#], ["regex": "user:(?<tag>.*)"]]
+            let text = #""shard_key_regex":[{"regex":"order-(?<tag>\\d+)-.*"},{"regex":"user:(?<tag>.*)"}]"#
+            let created = try await client.call("POST", "/v1/bdbs", body(text))
+            #expect(created.status == 200 && created["shard_key_regex"] == rules)
+            await fixture.backend.until { $0.databases[DatabaseID(1)]?.status == .active }
+            let shown = try await client.call("GET", "/v1/bdbs/1")
+            #expect(shown["shard_key_regex"] == rules && shown["implicit_shard_key"] == false)
+            // What was read may be written back.
+            #expect(try await client.call("PUT", "/v1/bdbs/1", "{\(text)}").status == 200)
+            for other in ["[]", #"[{"regex":"(?<tag>.*)"}]"#] {
+                let fixed = try await client.call("PUT", "/v1/bdbs/1", #"{"shard_key_regex":\#(other)}"#)
+                #expect((fixed.status, fixed.text("error_code")) == (409, "shard_key_regex_fixed"))
+            }
+            let implicit = try await client.call("PUT", "/v1/bdbs/1", #"{"implicit_shard_key":true}"#)
+            #expect(implicit.status == 200 && implicit["implicit_shard_key"] == true)
+            #expect(implicit["shard_key_regex"] == rules)
+        }
+    }
+
     @Test func refusalsHaveOneShapeAndTheRightStatus() async throws {
         let fixture = try await ServerFixture()
         try await fixture.serving { client in

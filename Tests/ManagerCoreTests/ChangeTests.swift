@@ -56,6 +56,28 @@ struct ChangeTests {
         #expect(refusal { try world.update(database.id) { $0.name = "other" } }?.code == "name_violation")
     }
 
+    /// Its keys lie where the rules put them. Where there is one shard, that is nowhere else.
+    @Test func keyRulesOfSeveralShardsStay() throws {
+        var world = World(nodes: 1)
+        var policy = DatabasePolicy.named("ruled", shards: 2)
+        policy.keyRules = KeyRules(patterns: ["a(?<tag>.*)"])
+        let ruled = try world.createActive(policy)
+        let plain = try world.createActive(.named("plain", shards: 2))
+        let single = try world.createActive(.named("single"))
+        for (id, patterns) in [(ruled.id, []), (ruled.id, ["(?<tag>.*)"]), (plain.id, ["(?<tag>.*)"])] {
+            let error = refusal { try world.update(id) { $0.keyRules = KeyRules(patterns: patterns) } }
+            #expect(error?.code == "shard_key_regex_fixed" && error?.status == 409)
+        }
+        #expect(try world.update(plain.id) { $0.keyRules = KeyRules(patterns: KeyRules.standardPatterns) } == plain)
+        try world.update(single.id) { $0.keyRules = policy.keyRules }
+        // Nothing moves: keys that were refused are taken, or keys are refused until it is taken back.
+        try world.update(ruled.id) { $0.keyRules.hashesUnmatched = true }
+        world.finishAll()
+        try world.update(ruled.id) { $0.keyRules.hashesUnmatched = false }
+        let error = refusal { try world.update(single.id) { $0.keyRules = KeyRules(patterns: ["x"]) } }
+        #expect(error?.code == "invalid_shard_key_regex" && error?.status == 406)
+    }
+
     @Test func sayingItsOwnPortOrNothingNewIsNoChange() throws {
         var world = World(nodes: 1)
         let database = try world.createActive(.named("orders"))

@@ -84,6 +84,23 @@ struct CreateTests {
         #expect(refusal { try world.create(.named("many", .zero, shards: 513)) }?.code == "invalid_sharding")
     }
 
+    @Test func badKeyRulesAreRefusedByName() throws {
+        var world = World(nodes: 1)
+        var policy = DatabasePolicy.named("ruled", shards: 2)
+        for (patterns, words) in [
+            (["(?<tag>.*)a", "(?<tag>"], "rule 2 ((?<tag>) does not compile: "), ([".*"], "rule 1 (.*) has no group"),
+            ([String(repeating: "x", count: 257)], "rule 1 (xxx"),
+            (Array(repeating: "(?<tag>.*)", count: 33), "there are 33 rules"),
+        ] {
+            policy.keyRules = KeyRules(patterns: patterns)
+            let error = refusal { try world.create(policy) }
+            #expect(error?.code == "invalid_shard_key_regex" && error?.status == 406)
+            #expect(error?.message.hasPrefix("shard_key_regex: " + words) == true, "\(error?.message ?? "")")
+        }
+        policy.keyRules = KeyRules(patterns: ["a(?<tag>.*)"])
+        #expect(try world.create(policy).policy.keyRules == policy.keyRules)
+    }
+
     @Test func endpointsFollowTheProxyPolicy() throws {
         var world = World(nodes: 4)
         var policy = DatabasePolicy.named("single", shards: 3, replicated: true, placement: .sparse)
