@@ -77,8 +77,7 @@ struct DatabaseOptions: ParsableArguments {
     @Option(
         name: .customLong("key-rule"),
         help: ArgumentHelp(
-            "Regular expression whose group (?<tag>...) fixes the slot of a key; repeat it, the first match counts.",
-            discussion: "The whole key has to match. Only of use with several shards, and not to be changed there.",
+            "Regular expression of keys whose group (?<tag>...) fixes the slot. Repeat it: the first match counts.",
             valueName: "regex"))
     var keyRules: [String] = []
 

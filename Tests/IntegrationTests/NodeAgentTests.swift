@@ -40,13 +40,15 @@ import WatchdogProtocol
     @Test func replicatedAndSharded() async throws {
         try await TestCluster.with(3) { cluster in
             let clock = ContinuousClock()
-            let database = cluster.database(1, on: [1, 2, 3], isReplicated: true)
+            var database = cluster.database(1, on: [1, 2, 3], isReplicated: true)
+            database.policy.keyRules = KeyRules(patterns: [#"a(?<tag>\d*)b"#], hashesUnmatched: true)
             let time = try await clock.measure { try await cluster.apply(database) }
             print("three primaries with replicas on three nodes: \(time)")
             for node in cluster.nodes {
                 let routes = try #require(node.proxy.routes[database.id])
                 #expect(routes.shards.map(\.slots) == SlotRange.even(parts: 3))
                 #expect(routes.listenHost == node.address)
+                #expect(routes.keyRules == database.policy.keyRules)
             }
             _ = try await cluster[1].ask(11, "SET", "a", "1")
             _ = try await cluster[1].ask(11, "WAIT", "1", "2000")
