@@ -54,7 +54,7 @@ package struct BlockingCall {
     /// - Parameter isLeaving: It has left the routes, and was asked to end what waits there.
     package static func isEnded(_ reply: Bytes, _ count: Int, isLeaving: Bool) -> Bool {
         let text = UnsafeBufferPointer(start: reply, count: count)
-        return text.starts(with: "-UNBLOCKED force unblock".utf8) || Refusals.isRefusal(reply, count)
+        return text.starts(with: "-UNBLOCKED force unblock".utf8) || Refusals.reason(reply, count) != nil
             || isLeaving && text.starts(with: "-UNBLOCKED client unblocked".utf8)
     }
 }

@@ -61,8 +61,8 @@ package struct Upstream {
     package var isBlocked = false
     package var hold = Hold.none
     package var isListedForTime = false
-    /// A command of the transaction that is being answered was declined, so EXEC will be, too.
-    package var hasDeclinedPart = false
+    /// Why a command of the transaction that is being answered was declined; EXEC will be, too.
+    package var declinedPart: Refusals.Reason?
     /// Lent for a command that waits, and the shard was told to end that.
     package var isEnding = false
     /// Its shard left the routes: finish what was asked, then go.
@@ -91,7 +91,9 @@ package struct Upstream {
     package var sent = ByteQueue()
     /// Bytes sent and not answered; at least `sent.count`.
     package var sentUnanswered = 0
-    package var refusals = Refusals()
+    package var refusals = Refusals() {
+        didSet { updateDiversion() }
+    }
     package var withheld = Withheld()
     package var shard: ShardPointer
     package var owner: SessionPointer?
@@ -115,12 +117,12 @@ package struct Upstream {
     /// What the shard calls this connection; 0 until it said so. For CLIENT UNBLOCK.
     package var shardClientIdentifier = 0
     /// Replies to writes wait for a replica (``ShardDurability``).
-    package var withholds: Bool {
-        get { withheldEffects != 0 }
-        set { withheldEffects = newValue ? Pending.dataEffectCode : 0 }
+    package var withholds = false {
+        didSet { updateDiversion() }
     }
-    /// The same as a mask over ``Pending/effectCode``.
-    package private(set) var withheldEffects: UInt8 = 0
+    /// Which replies need a closer look: a mask over ``Pending/effectCode`` and ``everyEffect``, zero for nearly all of
+    /// the time.
+    package private(set) var divertedEffects: UInt8 = 0
     /// The long reply that is arriving is kept whole, to be withheld: nothing of it has left.
     package var isKeepingReply = false
     /// What has come of it.
@@ -133,6 +135,13 @@ package struct Upstream {
     /// Stands for the shard's process, another one after each start; 0 until the shard said so. Only for databases
     /// whose writes wait for a replica.
     package var process: UInt64 = 0
+
+    /// Of all replies: the order of their sessions may be in danger, since something was declined.
+    @inlinable package static var everyEffect: UInt8 { 0x80 }
+
+    private mutating func updateDiversion() {
+        divertedEffects = (withholds ? Pending.dataEffectCode : 0) | (refusals.isEmpty ? 0 : Self.everyEffect)
+    }
 
     /// Sent bytes that are kept for a repetition; with more in flight there is none.
     package static let sentLimit = 256 << 10

@@ -88,7 +88,8 @@ extension Worker {
         let now = MonotonicClock.milliseconds()
         let details = details(session)
         let since = details.blockingCall?.declinedSince ?? now
-        if now - since >= Self.waitLimitMilliseconds { return false }
+        let reason = Refusals.reason(bytes, count) ?? .role
+        if now - since >= reason.limitMilliseconds { return false }
         details.blockingCall?.declinedSince = since
         let isOurs = upstream.pointee.isRetired || upstream.pointee.isEnding
         let delay = isOurs ? 0 : details.blockingCall?.delay(now: now) ?? 0

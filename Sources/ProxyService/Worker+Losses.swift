@@ -30,6 +30,7 @@ extension Worker {
             if upstream.pointee.isDead { return }  // It was that session's own.
         }
         pool.release(&upstream.pointee.rest)
+        endOvertaken(upstream)
         let kept = splitUnsent(upstream)
         var again = upstream.pointee.refusals.take()
         takeRepeatable(upstream, upstream.pointee.pending.count - kept.count, repeatsParts, &again)
@@ -151,7 +152,8 @@ extension Worker {
         switch upstream.pointee.state {
         case .waiting: return min(wait, upstream.pointee.retryAt)
         case .connecting: return min(wait, upstream.pointee.connectDeadline)
-        case .idle, .ready: return Int.max
+        case .ready: return upstream.pointee.refusals.isEmpty ? Int.max : upstream.pointee.retryAt
+        case .idle: return Int.max
         }
     }
 
@@ -161,7 +163,9 @@ extension Worker {
         while index < timedUpstreams.count {
             let upstream = timedUpstreams[index]
             if !upstream.pointee.isDead { checkTime(upstream, now) }
-            let isSettled = upstream.pointee.state == .ready || upstream.pointee.state == .idle
+            let isSettled =
+                upstream.pointee.state == .ready && upstream.pointee.refusals.isEmpty
+                || upstream.pointee.state == .idle
             if upstream.pointee.isDead || isSettled {
                 upstream.pointee.waitingSince = 0
                 upstream.pointee.isListedForTime = false
@@ -175,7 +179,10 @@ extension Worker {
     private mutating func checkTime(_ upstream: UpstreamPointer, _ now: Int) {
         let since = upstream.pointee.waitingSince
         switch upstream.pointee.state {
-        case .idle, .ready: return
+        case .idle: return
+        case .ready:
+            if !upstream.pointee.refusals.isEmpty && now >= upstream.pointee.retryAt { probe(upstream, now) }
+            return
         case .waiting, .connecting:
             if since > 0 && now - since >= Self.waitLimitMilliseconds {
                 if upstream.pointee.isListening { return giveUpConfirming(upstream, now) }

@@ -38,29 +38,37 @@ extension Worker {
     /// - Returns: False when the answer has to be the client's.
     @inline(never)
     mutating func repeatLater(
-        _ upstream: UpstreamPointer, _ pending: Pending, answered: Int, _ text: Bytes, _ count: Int
+        _ upstream: UpstreamPointer, _ pending: Pending, _ reason: Refusals.Reason, answered: Int, _ text: Bytes,
+        _ count: Int
     ) -> Bool {
-        guard upstream.pointee.isShared, let session = asker(of: pending) else { return false }
-        let bytesToEnd = upstream.pointee.sentUnanswered - answered + Int(pending.byteCount)
-        let offset = upstream.pointee.sent.count - bytesToEnd
-        guard offset >= 0 else { return false }
-        let now = MonotonicClock.milliseconds()
-        guard upstream.pointee.refusals.noteRefusal(now: now, limit: Self.waitLimitMilliseconds) else { return false }
+        let isProbe = upstream.pointee.refusals.endProbe(pending)
+        guard let session = asker(of: pending), let request = copy(of: pending, upstream, answered: answered),
+            upstream.pointee.refusals.noteRefusal(reason, now: MonotonicClock.milliseconds()),
+            !upstream.pointee.refusals.isFull
+        else { return false }
         if upstream.pointee.isRetired && !session.pointee.waitsForReplies { return false }
-        let request = upstream.pointee.sent.first + offset
-        let words = ByteSpan(start: text, count: count).bytes
-        if Refusals.isAborted(text, count) {
-            upstream.pointee.refusals.add(block: pending, request, text: words)
-        } else {
-            upstream.pointee.refusals.add(pending, request, text: words)
-        }
+        let isBlock = Refusals.abortReason(text, count, part: reason) != nil
+        upstream.pointee.refusals.note(reason, ByteSpan(start: text, count: count).bytes, isBlock: isBlock)
+        upstream.pointee.refusals.add(
+            pending, request, of: session, end: upstream.pointee.pending.endNumber, isBlock: isBlock,
+            isFirst: isProbe)
         if upstream.pointee.isRetired {
             let refused = upstream.pointee.refusals.take()
             move(refused.requests, refused.bytes, from: upstream)
+        } else if upstream.pointee.refusals.isForReplicas {
+            park(session, untilReplied: true)
+            probeLater(upstream)
         } else if !upstream.pointee.isBlocked {
             hold(upstream)
         }
         return true
+    }
+
+    /// The bytes of a request that was just answered; nil when they were not kept.
+    func copy(of pending: Pending, _ upstream: UpstreamPointer, answered: Int) -> Bytes? {
+        let bytesToEnd = upstream.pointee.sentUnanswered - answered + Int(pending.byteCount)
+        let offset = upstream.pointee.sent.count - bytesToEnd
+        return upstream.pointee.isShared && offset >= 0 ? upstream.pointee.sent.first + offset : nil
     }
 
     /// Nil when nobody asks (any more).
@@ -98,32 +106,39 @@ extension Worker {
 
     /// The time of ``hold(_:)`` is over.
     mutating func sendRefusedAgain(_ upstream: UpstreamPointer, _ now: Int) {
-        let isTooLate = now - upstream.pointee.refusals.since >= Self.waitLimitMilliseconds
+        let isTooLate = now >= upstream.pointee.refusals.deadline
         if upstream.pointee.sentUnanswered > 0 && !isTooLate {
             upstream.pointee.retryAt = now + 20  // What is in flight may be declined too and belongs behind.
             return
         }
         upstream.pointee.state = .ready
         markDirty(upstream)
-        let text = upstream.pointee.refusals.text
+        if isTooLate { return giveUpRefused(upstream) }
         let refused = upstream.pointee.refusals.take()
-        if isTooLate {
-            let words = String(decoding: text.dropFirst().dropLast(2), as: UTF8.self)
-            for pending in refused.requests { fail(pending, words) }
-            return
-        }
         if upstream.pointee.hold != .none || !upstream.pointee.withheld.isEmpty {  // It belongs in front of that.
             upstream.pointee.withheld.prepend(refused.requests, refused.bytes)
             return
         }
-        for pending in refused.requests.reversed() { upstream.pointee.pending.prepend(pending) }
+        giveFirst(refused.requests, refused.bytes, to: upstream)
+    }
+
+    /// In front of what has not left.
+    mutating func giveFirst(_ requests: [Pending], _ bytes: [UInt8], to upstream: UpstreamPointer) {
+        if requests.isEmpty { return }
+        if upstream.pointee.sentUnanswered > 0 {
+            let unsent = takeUnsent(upstream, upstream.pointee.unsentTail)
+            giveUnsent(requests + unsent.requests, bytes + unsent.bytes, to: upstream)
+            return
+        }
+        for pending in requests.reversed() { upstream.pointee.pending.prepend(pending) }
         var stream = ByteQueue()
-        pool.append(&stream, refused.bytes)
+        pool.append(&stream, bytes)
         if !upstream.pointee.output.isEmpty {
             pool.append(&stream, upstream.pointee.output.first, upstream.pointee.output.count)
             pool.release(&upstream.pointee.output)
         }
         upstream.pointee.output = stream
+        markDirty(upstream)
     }
 
     /// The shard left the routes: what was not sent goes where the new routes say; what was sent is answered here.

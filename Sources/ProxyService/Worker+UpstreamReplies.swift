@@ -8,7 +8,7 @@ extension Worker {
     mutating func read(_ upstream: UpstreamPointer) {
         if upstream.pointee.isListening { return readMessages(upstream) }
         while true {
-            if upstream.pointee.withheldEffects != 0 && holdReading(upstream) { return }
+            if upstream.pointee.withholds && holdReading(upstream) { return }
             let kept = upstream.pointee.rest.count
             if Self.arenaBytes &- arenaUsed < Self.minimumReadBytes &+ kept {
                 flushSessions()
@@ -53,7 +53,9 @@ extension Worker {
 
     @inline(__always)
     mutating func finishReading(_ upstream: UpstreamPointer) {
-        if upstream.pointee.isRetired && upstream.pointee.pending.isEmpty && upstream.pointee.withheld.isEmpty {
+        if upstream.pointee.isRetired && upstream.pointee.pending.isEmpty && upstream.pointee.withheld.isEmpty
+            && upstream.pointee.refusals.isEmpty
+        {
             destroy(upstream)
         }
     }
@@ -87,6 +89,12 @@ extension Worker {
                 answered &+= Int(upstream.pointee.streamed.byteCount)
                 upstream.pointee.progress = ReplyProgress()
                 upstream.pointee.isStreamingReply = true
+                if !upstream.pointee.refusals.isEmpty,
+                    isAskedAgain(upstream, upstream.pointee.streamed, answered: answered)
+                {
+                    upstream.pointee.streamed = Pending(
+                        target: nil, sequence: 0, byteCount: 0, kind: .discard, isWrite: false)
+                }
                 upstream.pointee.isKeepingReply = upstream.pointee.withholds && isKept(upstream.pointee.streamed)
                 return index + continueReply(upstream, bytes + index, count &- index)
             }
@@ -97,19 +105,19 @@ extension Worker {
                 continue
             }
             if bytes[index] == UInt8(ascii: "-"),
-                isDeclined(upstream, pending, bytes + index, length)
-                    && repeatLater(upstream, pending, answered: answered, bytes + index, length)
+                repeatIfDeclined(upstream, pending, answered: answered, bytes + index, length)
                     || askAgainLater(upstream, pending, bytes + index, length)
             {
                 index &+= length
                 continue
             }
-            if pending.kind == .session && pending.effectCode & upstream.pointee.withheldEffects == 0 {
+            let effects = pending.effectCode | Upstream.everyEffect
+            if pending.kind == .session && effects & upstream.pointee.divertedEffects == 0 {
                 deliver(
                     pending.target.unsafelyUnwrapped.assumingMemoryBound(to: Session.self), pending.sequence,
                     bytes + index, length)
             } else {
-                takeOther(upstream, pending, bytes + index, length)
+                takeOther(upstream, pending, answered: answered, bytes + index, length)
                 if upstream.pointee.isDead || upstream.pointee.descriptor < 0 { return count }
             }
             index &+= length
@@ -127,14 +135,14 @@ extension Worker {
     ) -> Int {
         let first = upstream.pointee.pending[0]
         guard first.kind == .session, let target = first.target else { return 0 }
-        let withheldEffects = upstream.pointee.withheldEffects
+        let divertedEffects = upstream.pointee.divertedEffects
         let session = target.assumingMemoryBound(to: Session.self)
         var sequence = session.pointee.sendSequence
         if session.pointee.isDead || session.pointee.isMuted || session.pointee.ring.used > 0 { return 0 }
         var index = 0
         while index < count && bytes[index] != UInt8(ascii: "-") && bytes[index] != UInt8(ascii: ">")
             && upstream.pointee.pending.isNext(target, sequence)
-            && upstream.pointee.pending[0].effectCode & withheldEffects == 0
+            && (upstream.pointee.pending[0].effectCode | Upstream.everyEffect) & divertedEffects == 0
         {
             let length = replyLength(bytes + index, count &- index)
             if length <= 0 { break }
@@ -150,7 +158,10 @@ extension Worker {
 
     /// A whole reply that is not simply passed on.
     @inline(never)
-    private mutating func takeOther(_ upstream: UpstreamPointer, _ pending: Pending, _ bytes: Bytes, _ count: Int) {
+    private mutating func takeOther(
+        _ upstream: UpstreamPointer, _ pending: Pending, answered: Int, _ bytes: Bytes, _ count: Int
+    ) {
+        if !upstream.pointee.refusals.isEmpty && isAskedAgain(upstream, pending, answered: answered) { return }
         if upstream.pointee.withholds && pending.changesData && withhold(upstream, pending, bytes, count) { return }
         if pending.kind == .session {
             deliver(
@@ -160,16 +171,25 @@ extension Worker {
         }
     }
 
-    /// Whether the shard did not execute the request for what it is at the moment.
+    private mutating func repeatIfDeclined(
+        _ upstream: UpstreamPointer, _ pending: Pending, answered: Int, _ bytes: Bytes, _ count: Int
+    ) -> Bool {
+        guard let reason = declined(upstream, pending, bytes, count) else { return false }
+        return repeatLater(upstream, pending, reason, answered: answered, bytes, count)
+    }
+
+    /// Why the shard did not execute the request, if it did not for what it is at the moment.
     @inline(never)
-    private func isDeclined(_ upstream: UpstreamPointer, _ pending: Pending, _ bytes: Bytes, _ count: Int) -> Bool {
-        let isRefusal = Refusals.isRefusal(bytes, count)
+    private func declined(
+        _ upstream: UpstreamPointer, _ pending: Pending, _ bytes: Bytes, _ count: Int
+    ) -> Refusals.Reason? {
+        let reason = Refusals.reason(bytes, count)
         if pending.kind == .discard {
-            if isRefusal { upstream.pointee.hasDeclinedPart = true }
-            return false
+            if let reason { upstream.pointee.declinedPart = reason }
+            return nil
         }
-        defer { upstream.pointee.hasDeclinedPart = false }
-        return isRefusal || upstream.pointee.hasDeclinedPart && Refusals.isAborted(bytes, count)
+        defer { upstream.pointee.declinedPart = nil }
+        return reason ?? Refusals.abortReason(bytes, count, part: upstream.pointee.declinedPart)
     }
 
     private mutating func continueReply(_ upstream: UpstreamPointer, _ bytes: Bytes, _ count: Int) -> Int {

@@ -182,7 +182,7 @@ extension Worker {
             upstream.pointee.isBlocked = true
         } else if upstream.pointee.isBlocked {
             upstream.pointee.isBlocked = false
-            if !upstream.pointee.refusals.isEmpty { hold(upstream) }
+            if !upstream.pointee.refusals.isEmpty && !upstream.pointee.refusals.isForReplicas { hold(upstream) }
             wakeBlocked()
         }
     }
