@@ -34,7 +34,7 @@ enum ErrorReply {
     /// Beginnings of answers that come instead of doing anything.
     private static let refusals = [
         "READONLY", "LOADING", "MASTERDOWN", "OOM", "MISCONF", "CLUSTERDOWN", "NOAUTH", "WRONGPASS", "TRYAGAIN",
-        "ERR max number of clients",
+        "ERR max number of clients", "NOREPLICAS Not enough good replicas to write",
     ]
 
     /// Only a clear "not done" counts as one; whatever leaves it open counts as unknown.
