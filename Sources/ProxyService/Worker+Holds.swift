@@ -84,8 +84,11 @@ extension Worker {
 
     private mutating func shut(_ upstream: UpstreamPointer) {
         upstream.pointee.hold = .waiting
-        let refused = upstream.pointee.refusals.take()
-        upstream.pointee.withheld.append(refused.requests, refused.bytes)
+        // Else what their sessions have under way is waited for first (``probe(_:_:)``).
+        if !upstream.pointee.refusals.isForReplicas || upstream.pointee.refusals.isReady(upstream.pointee.pending) {
+            let refused = upstream.pointee.refusals.take()
+            upstream.pointee.withheld.append(refused.requests, refused.bytes)
+        }
         restrain(upstream)
         if upstream.pointee.state == .waiting && upstream.pointee.descriptor >= 0 { upstream.pointee.state = .ready }
         markDirty(upstream)

@@ -163,11 +163,10 @@ extension Worker {
         while index < timedUpstreams.count {
             let upstream = timedUpstreams[index]
             if !upstream.pointee.isDead { checkTime(upstream, now) }
-            let isSettled =
-                upstream.pointee.state == .ready && upstream.pointee.refusals.isEmpty
-                || upstream.pointee.state == .idle
+            let isConnected = upstream.pointee.state == .ready
+            if isConnected || upstream.pointee.state == .idle { upstream.pointee.waitingSince = 0 }
+            let isSettled = isConnected && upstream.pointee.refusals.isEmpty || upstream.pointee.state == .idle
             if upstream.pointee.isDead || isSettled {
-                upstream.pointee.waitingSince = 0
                 upstream.pointee.isListedForTime = false
                 timedUpstreams.remove(upstream)
             } else {

@@ -106,7 +106,7 @@ import TestSupport
         let client = try fixture.connect(10001)
         let script = "redis.call('PUBLISH', 'c', 'x') return redis.call('SET', 'a', '1')"
         let error = try client.command(["EVAL", script, "0"])
-        #expect(error.hasPrefix(Self.declined.dropLast(2) + " script: "))
+        #expect(error.hasPrefix(Self.declined.dropLast() + " script: "))
         _ = try settled("declined commands", { try declinedCount(pair.old) }, is: { $0 > 20 })
         try pair.demote()
         for ((_, replies), client) in zip(calls, clients) {
