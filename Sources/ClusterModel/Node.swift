@@ -88,14 +88,28 @@ package struct MaintenanceRecord: Hashable, Codable, Sendable {
         }
     }
 
+    /// A copy that was on the node, of a database that takes no writes without a replica.
+    package struct Copy: Hashable, Codable, Sendable {
+        package var database: DatabaseID
+        package var slots: SlotRange
+
+        package init(database: DatabaseID, slots: SlotRange) {
+            self.database = database
+            self.slots = slots
+        }
+    }
+
     package var since: WallTime
     /// Whether the node accepted shards before.
     package var acceptedShards: Bool
     package var moved: [Moved]
+    /// Copies that left the node, or would have if another one had room; nil for none.
+    package var copies: [Copy]?
 
-    package init(since: WallTime, acceptedShards: Bool, moved: [Moved] = []) {
+    package init(since: WallTime, acceptedShards: Bool, moved: [Moved] = [], copies: [Copy]? = nil) {
         self.since = since
         self.acceptedShards = acceptedShards
         self.moved = moved
+        self.copies = copies
     }
 }

@@ -73,12 +73,14 @@ package enum NodeActionMachine {
             }
             let failures = parts.filter { $0.status == .failed && $0.database == database.id }
             if failures.count >= maximumFailures {
+                if work.isOptional { continue }
                 stuck.append("database \(database.id): \(failures.map(\.message).max() ?? "")")
                 continue
             }
             guard running.count < maximumParts else { break }
             switch plan(work, of: database, parent: action, in: state, copies: copies, fresh: fresh, now: now) {
             case .success(let plan): return .commit(plan)
+            case .failure(let reason) where lasting.contains(reason.code) && work.isOptional: continue
             // What can't come back stays where it is.
             case .failure(let reason) where action.kind == .maintenanceOff && lasting.contains(reason.code):
                 stuck.append(reason.description)
@@ -110,11 +112,17 @@ package enum NodeActionMachine {
     private enum Work {
         case switchOver(ShardID, to: ShardID)
         case move(ShardConfiguration)
+        /// A replica whose primary takes no writes without it.
+        case moveIfPossible(ShardConfiguration, to: NodeID)
         case moveBack(ShardConfiguration, to: NodeID)
         /// The only copy was on a node that is down, and is given up.
         case giveUp(ShardConfiguration)
         /// Somebody else sees to it.
         case leave(String)
+
+        var isOptional: Bool {
+            if case .moveIfPossible = self { true } else { false }
+        }
     }
 
     private static func work(
@@ -123,14 +131,17 @@ package enum NodeActionMachine {
         guard let id = action.node, let node = state.nodes[id] else { return [] }
         switch action.kind {
         case .maintenanceOn:
-            return Planner.primaries(on: id, in: state).map { database, primary in
+            let primaries = Planner.primaries(on: id, in: state)
+            if primaries.isEmpty { return moves(ofReplicasOn: id, in: state) }
+            return primaries.map { database, primary in
                 guard let replica = Planner.successor(of: primary, of: database, in: state) else {
                     return (database, .move(primary))
                 }
                 return (database, .switchOver(primary.id, to: replica.id))
             }
         case .maintenanceOff:
-            return (node.maintenance?.moved ?? []).compactMap { moved in back(moved, to: node, in: state) }
+            return replicasBack(to: node, in: state)
+                + (node.maintenance?.moved ?? []).compactMap { moved in back(moved, to: node, in: state) }
         case .removeNode:
             return Planner.shards(on: id, in: state).map { database, shard in
                 guard node.status == .down, shard.role == .primary else { return (database, .move(shard)) }
@@ -150,6 +161,24 @@ package enum NodeActionMachine {
     ) -> String {
         "node \(node) went down and has the only copy of shard \(shard.id) of database \(database.id) "
             + "(\(database.policy.name)): bring it back, cancel this, or ask for it again by force"
+    }
+
+    /// Of databases that take no writes without one, as far as there is room.
+    private static func moves(
+        ofReplicasOn node: NodeID, in state: ClusterState
+    ) -> [(database: DatabaseConfiguration, work: Work)] {
+        Planner.strictReplicas(on: node, in: state).compactMap { database, replica, target in
+            target.map { (database, .moveIfPossible(replica, to: $0)) }
+        }
+    }
+
+    private static func replicasBack(
+        to node: NodeRecord, in state: ClusterState
+    ) -> [(database: DatabaseConfiguration, work: Work)] {
+        guard node.acceptsShards else { return [] }
+        return (node.maintenance?.copies ?? []).compactMap { copy in
+            Planner.standIn(for: copy, of: node.id, in: state).map { ($0.database, .moveBack($0.replica, to: node.id)) }
+        }
     }
 
     /// Nil: it is back, or can't be.
@@ -189,7 +218,7 @@ package enum NodeActionMachine {
                 return .success(
                     try Planner.migrate(
                         shard.id, to: target, parent: parent.id, in: state, fresh: fresh, now: now))
-            case .moveBack(let shard, let node):
+            case .moveIfPossible(let shard, let node), .moveBack(let shard, let node):
                 return .success(
                     try Planner.migrate(shard.id, to: node, parent: parent.id, in: state, fresh: fresh, now: now))
             case .giveUp(let shard):
@@ -242,7 +271,10 @@ package enum NodeActionMachine {
             }
             return Planner.nodeRemoved(action, in: state, now: now).map { .commit($0) }
                 ?? .fail(message: "there is no cluster")
-        default: return .complete
+        default:
+            let left = Planner.strictReplicas(on: node.id, in: state).count
+            return left == 0
+                ? .complete : .commit(Planner.drained(action, leaving: left, in: state, now: now))
         }
     }
 

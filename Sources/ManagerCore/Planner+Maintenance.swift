@@ -28,6 +28,9 @@ extension Planner {
                 hadReplica: successor(of: primary, of: database, in: state) != nil)
         }
         .filter { !known.contains($0) }
+        let copies = record.copies ?? []
+        let more = strictCopies(on: id, in: state).filter { !copies.contains($0) }
+        if !more.isEmpty { record.copies = copies + more }
         node.maintenance = record
         node.acceptsShards = false
         try refuseWithoutRoom(for: primaries(on: id, in: state), leaving: node, in: state)

@@ -97,7 +97,7 @@ extension Worker {
     private func readsLittle(_ upstream: UpstreamPointer) -> Bool {
         upstream.pointee.isShared && !upstream.pointee.isDead && !upstream.pointee.readsMuch
             && upstream.pointee.state == .ready && upstream.pointee.tls == nil && upstream.pointee.rest.isEmpty
-            && upstream.pointee.withheldEffects == 0
+            && !upstream.pointee.withholds
     }
 
     private mutating func take(_ event: Poller.Event, _ session: SessionPointer, _ ahead: ReadAhead) {

@@ -141,18 +141,20 @@ final class Invariants {
         return nil
     }
 
-    /// A node that was drained, and again when all was whole, has no primaries; one that was not, or came back, is like
-    /// any other.
+    /// A node that was drained, and again when all was whole, has no primaries, and no replica that a primary takes no
+    /// writes without, unless it was said that this stays; one that was not, or came back, is like any other.
     func checkNodes() {
         let state = simulation.store.newest.state
         for node in state.sortedNodes {
-            let isDrained =
-                state.actions.values.filter { $0.node == node.id && $0.kind == .maintenanceOn }
-                .max { ($0.epoch, $0.createdAt) < ($1.epoch, $1.createdAt) }?.status == .completed
-            if node.maintenance != nil, isDrained, simulation.operators.drainedAgain.contains(node.id) {
+            let drain = state.actions.values.filter { $0.node == node.id && $0.kind == .maintenanceOn }
+                .max { ($0.epoch, $0.createdAt) < ($1.epoch, $1.createdAt) }
+            if node.maintenance != nil, let drain, drain.status == .completed,
+                simulation.operators.drainedAgain.contains(node.id)
+            {
                 for database in simulation.store.newest.databases where database.status == .active {
-                    for primary in database.primaries where primary.node == node.id {
-                        return simulation.violate("node \(node.id) was drained and has primary \(primary.id)")
+                    let isStrict = database.policy.durability == .replica && !drain.message.contains("stay")
+                    for shard in database.shards where shard.node == node.id && (shard.role == .primary || isStrict) {
+                        return simulation.violate("node \(node.id) was drained and has \(shard.role) \(shard.id)")
                     }
                 }
             }
