@@ -27,6 +27,7 @@ struct DatabaseTests {
             let kinds = [
                 "simple": [], "available": ["--replication"], "clustered": ["--shards", "4"],
                 "both": ["--shards", "3", "--replication"],
+                "ruled": ["--shards", "2", "--key-rule", #"user:(?<tag>\d+)"#, "--key-rule", "key:(?<tag>.):.*"],
             ]
             for (name, options) in kinds {
                 try cluster.client.command(["db", "create", name, "--memory", "60mb", "--json"] + options)
@@ -35,6 +36,8 @@ struct DatabaseTests {
             let databases = try cluster.databases()
             #expect(Set(databases.map(\.name)) == Set(kinds.keys))
             for database in databases { try checkServing(database.endpoint, cluster) }
+            let ruled = try #require(databases.first { $0.name == "ruled" })
+            try checkRules(ruled.endpoint, cluster)
             try checkPlacement(cluster)
             try checkNoRoom(cluster)
             for name in kinds.keys { try cluster.client.run("db", "delete", name, "--yes") }
@@ -60,16 +63,27 @@ struct DatabaseTests {
         }
     }
 
-    /// 1 + 2 + 4 + 6 shards, and no slots twice on one node.
+    /// What stands between the colons is the tag.
+    private func checkRules(_ endpoint: Endpoint, _ cluster: LoopbackCluster) throws {
+        let client = try RESPClient(host: cluster.address(1), port: endpoint.port, password: endpoint.password)
+        #expect(try client.send([["RENAME", "key:2:0", "key:2:x"]]) == [.simple("OK")])
+        guard case .error(let text)? = try client.send([["GET", "key"]]).first else {
+            Issue.record("a key that no rule matches is taken")
+            return
+        }
+        #expect(text.hasPrefix("ERR no key rule of this database"))
+    }
+
+    /// 1 + 2 + 4 + 6 + 2 shards, and no slots twice on one node.
     private func checkPlacement(_ cluster: LoopbackCluster) throws {
         let shards = try cluster.client.json("shard", "list").elements
-        #expect(shards.count == 13)
+        #expect(shards.count == 15)
         let places = shards.map { shard in
             ["bdb_uid", "assigned_slots", "node_uid"].map { shard[$0]?.text ?? "?" }.joined(separator: "/")
         }
         #expect(Set(places).count == places.count, "a replica is beside its primary: \(places)")
         let roles = shards.filter { $0["role"]?.text == "master" }.count
-        #expect(roles == 9)
+        #expect(roles == 11)
     }
 
     private func checkNoRoom(_ cluster: LoopbackCluster) throws {
@@ -79,7 +93,7 @@ struct DatabaseTests {
         print("no room: \(message)")
         #expect(error?["code"]?.text == "insufficient_resources")
         #expect(message.contains("short") && message.contains("node 1"))
-        #expect(try cluster.databases().count == 4)
+        #expect(try cluster.databases().count == 5)
     }
 
     /// No shard runs, and the ports can be had by others.
