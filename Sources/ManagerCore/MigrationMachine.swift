@@ -73,7 +73,9 @@ package enum MigrationMachine {
 
     /// - Parameters:
     ///   - answers: To ``question(_:of:in:)``.
-    ///   - copies: While requests are held: the old primary, asked after all answers had come, and the new one.
+    ///   - copies: While requests are held: the old primary, asked after all answers had come, and the new one. Before,
+    ///     when nothing else is missing, so that they aren't held for long: both, as ``CopyInspection`` concludes;
+    ///     empty where nobody looks twice.
     ///   - age: Milliseconds that this leader has known of the action (``Sightings``).
     ///   - heldFor: Of its change of primaries, while that is under way.
     package static func next(
@@ -89,7 +91,8 @@ package enum MigrationMachine {
             guard action.rollbacks < maximumRollbacks else {
                 return .abandon(reason: "its change of primaries didn't come through: \(action.message)")
             }
-            guard let wait = unfinished(copy, action, database, in: state, answers) else { return .advance }
+            let wait = unfinished(copy, action, database, in: state, answers) ?? lag(of: copy, database, copies)
+            guard let wait else { return .advance }
             return isLate ? .abandon(reason: "gave up waiting: \(wait)") : .wait(progress: 10, message: wait)
         case .changing(let transition):
             guard transition.to == action.shard else {
@@ -140,6 +143,13 @@ package enum MigrationMachine {
             return "node \(away) serves the database and is down: it has to come back or be removed first"
         }
         return open(action.epoch, answers)
+    }
+
+    private static func lag(
+        of copy: ShardConfiguration, _ database: DatabaseConfiguration, _ copies: [ShardID: ShardCopy]
+    ) -> String? {
+        guard !copies.isEmpty, let primary = database.primary(of: copy) else { return nil }
+        return NodeActionMachine.lag(of: copy.id, behind: primary.id, copies)
     }
 
     /// What nodes have yet to do.

@@ -13,11 +13,14 @@ extension ActionRunner {
         _ = age(ofChangeBy: action, of: database)
         if let database {
             let (nodes, epoch) = MigrationMachine.question(action, of: database, in: state)
-            if case .changing(let transition) = MigrationMachine.phase(of: action, in: database),
-                transition.phase == .hold
-            {
+            switch MigrationMachine.phase(of: action, in: database) {
+            case .changing(let transition) where transition.phase == .hold:
                 (answers, found) = await askWhileHeld(transition, of: database, nodes, action)
-            } else {
+            case .copying(let copy):
+                answers = await ask(nodes, action, epoch: epoch)
+                let isFilled = answers.values.allSatisfy { if case .applied = $0 { true } else { false } }
+                if isFilled { found = await inspect([database.primary(of: copy) ?? copy, copy], in: state) }
+            case .changing, .replacing, .ready, .surplus, .finishing, .lost:
                 answers = await ask(nodes, action, epoch: epoch)
             }
         }

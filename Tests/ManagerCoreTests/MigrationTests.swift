@@ -102,6 +102,30 @@ import Testing
         #expect(world.state.databases[before.id]?.primaries[0].node == NodeID(3))
     }
 
+    /// Redis sends a copy nothing more until it has reported, once a second: clients would wait for that.
+    @Test func requestsAreNotHeldForACopyThatLagsBehind() throws {
+        var (world, before) = try world(replicated: true, nodes: 4)
+        let source = before.primaries[0]
+        let taken = before.copies(of: source.slots).map(\.node)
+        let target = try #require((1...4).map { NodeID($0) }.first { !taken.contains($0) })
+        let action = try begin(source.id, target.rawValue, &world)
+        let (state, copy) = (world.state, try #require(action.shard))
+        let database = try #require(state.databases[before.id])
+        func step(_ offset: Int64) -> MigrationMachine.Step {
+            let answers = Dictionary(
+                uniqueKeysWithValues: database.involvedNodes.map { ($0, NodeProgress.applied(database.epoch)) })
+            let copies = [
+                source.id: ShardCopy(offset: 5_000_000, isRunning: true),
+                copy: ShardCopy(offset: offset, isRunning: true),
+            ]
+            return MigrationMachine.next(
+                action, of: database, in: state, answers: answers, copies: copies, age: 0, heldFor: 0)
+        }
+        guard case .wait(10, _) = step(0) else { return #expect(Bool(false), "\(step(0))") }
+        guard case .wait(10, _) = step(1_000_000) else { return #expect(Bool(false), "\(step(1_000_000))") }
+        #expect(step(4_999_000) == .advance)
+    }
+
     @Test func whatCannotBeIsRefused() throws {
         var (world, before) = try world(replicated: true, nodes: 4, racks: ["a", "b", "a", "c"])
         let primary = before.primaries[0]
