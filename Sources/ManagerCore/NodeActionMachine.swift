@@ -187,7 +187,7 @@ package enum NodeActionMachine {
     ) -> (database: DatabaseConfiguration, work: Work)? {
         guard let database = state.databases[moved.database], database.hasData,
             let primary = database.primaries.first(where: { $0.slots == moved.slots }), primary.node != node.id,
-            state.nodes[primary.node]?.status != .down
+            state.nodes[primary.node]?.status != .down, !Planner.isHome(primary.node, of: moved, in: state)
         else { return nil }
         if let replica = database.replicas(of: primary, in: state).first(where: { $0.node == node.id }) {
             return (database, .switchOver(primary.id, to: replica.id))

@@ -34,9 +34,24 @@ extension Planner {
             !database.copies(of: copy.slots).contains(where: { $0.node == node }),
             let primary = database.primaries.first(where: { $0.slots == copy.slots }),
             state.nodes[primary.node]?.status != .down,
-            let replica = database.replicas(of: primary, in: state).first
+            let replica = database.replicas(of: primary, in: state).first(where: {
+                !isHome($0.node, of: copy, in: state)
+            })
         else { return nil }
         return (database, replica)
+    }
+
+    /// Whether the node comes back from maintenance, and had this before: two nodes that come back at the same time
+    /// would take it from each other for ever.
+    private static func isHome(_ node: NodeID, of copy: MaintenanceRecord.Copy, in state: ClusterState) -> Bool {
+        guard let node = state.nodes[node], node.acceptsShards else { return false }
+        return node.maintenance?.copies?.contains(copy) ?? false
+    }
+
+    /// The same of a primary.
+    static func isHome(_ node: NodeID, of moved: MaintenanceRecord.Moved, in state: ClusterState) -> Bool {
+        guard let node = state.nodes[node], node.acceptsShards else { return false }
+        return node.maintenance?.moved.contains { $0.database == moved.database && $0.slots == moved.slots } ?? false
     }
 
     /// The drain is over, with replicas left that found no place.
