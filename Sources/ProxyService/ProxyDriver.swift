@@ -2,9 +2,9 @@ import Reactor
 
 /// How a loop's calls to the kernel are made. Which sockets are ready epoll tells in any case.
 package enum ProxyDriver: String, Sendable {
-    /// The receives and sends of a turn all at once by io_uring, where that is allowed and there are enough of them.
+    /// The receives and sends of a turn all at once by io_uring, where that is allowed and many shards are asked.
     case automatic = "auto"
-    /// The same, however few there are.
+    /// The same, however few are.
     case ring = "io_uring"
     /// Each on its own.
     case epoll

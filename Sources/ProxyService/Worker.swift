@@ -53,6 +53,8 @@ struct Worker {
     let sends: CallBatch?
     let receives: CallBatch?
     private let batchMinimum: Int
+    /// The turn that last sent to shards did over so many connections. While there are few, nothing is gained.
+    private var isSpread = false
     var batchedSessions = PointerList<Session>()
     var batchedUpstreams = PointerList<Upstream>()
     let readAhead: UnsafeMutablePointer<ReadAhead>
@@ -142,7 +144,7 @@ struct Worker {
         let count = isDue ? poller.wait(milliseconds: 0) : awaitEvents()
         now = MonotonicClock.coarseSeconds()
         if restraints.leasedDatabases > 0 { checkLease() }
-        if count >= batchMinimum {
+        if isSpread && count >= batchMinimum {
             handleAtOnce(count)
         } else {
             var position = 0
@@ -250,7 +252,9 @@ struct Worker {
 
     @inline(__always)
     private mutating func flushUpstreams() {
-        if dirtyUpstreams.count >= batchMinimum { return flushUpstreamsAtOnce() }
+        if dirtyUpstreams.count == 0 { return }
+        isSpread = dirtyUpstreams.count >= batchMinimum
+        if isSpread { return flushUpstreamsAtOnce() }
         var position = 0
         while position < dirtyUpstreams.count {
             let upstream = dirtyUpstreams[position]
@@ -264,7 +268,7 @@ struct Worker {
     /// Sends or copies everything that lies in the arena, which may be overwritten then.
     @inline(__always)
     mutating func flushSessions() {
-        if dirtySessions.count >= batchMinimum { return flushSessionsAtOnce() }
+        if isSpread && dirtySessions.count >= batchMinimum { return flushSessionsAtOnce() }
         var position = 0
         while position < dirtySessions.count {
             let session = dirtySessions[position]

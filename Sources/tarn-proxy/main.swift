@@ -11,7 +11,7 @@ let usage = """
       --busy-poll MICROSECONDS
                      longest time that a loop of few clients asks for events before it sleeps, 0-1000 (default 100)
       --driver D     auto: the receives and sends of a turn at once by io_uring, where the kernel allows it and
-                     there are enough of them (default); io_uring: however few there are; epoll: each on its own
+                     many shards are asked (default); io_uring: however few are; epoll: each on its own
     """
 
 func stop(_ text: String, _ status: Int32) -> Never {
