@@ -14,7 +14,7 @@ import Testing
             let copying = try await copying(cluster)
             #expect(try await attached(to: 11, on: cluster[1]) == [20012])
             #expect(try await attached(to: 12, on: cluster[2]) == [20013])
-            #expect(try await cluster[1].ask(11, "SET", "a", "1") == .simple("OK"))
+            #expect(try await write("a", to: 11, on: cluster[1], within: 5000) == .integer(1))
             #expect(try await write("b", to: 11, on: cluster[1], within: 5000) == .integer(1))
             // It would be lost with the primary, though the copy may have it.
             let replica = try #require(cluster[2].pid(12))
