@@ -10,23 +10,17 @@ extension Refusals {
 
         /// How long a shard may decline before clients are told, in milliseconds.
         ///
-        /// Without replicas three times what the process of a killed primary takes to come back as one (0.9 s, at most
-        /// 1.2 s measured); in vain where a node is gone, so less than clients wait for, together with a failover.
+        /// Without replicas more than the process of a killed primary takes to come back as one (0.9 s, at most 1.2 s
+        /// measured), and less than it takes to settle that a node is lost (2.4 s): its copies don't come back so soon.
         package var limitMilliseconds: Int {
             switch self {
             case .role: 5000
-            case .replicas: 3000
+            case .replicas: 2000
             }
         }
 
-        /// Not having declined for so long a shard gets its time anew. Who has waited in vain is told at once from then
-        /// on; less would let clients that ask seldom wait each time, more would do so when the next replica is lost.
-        package var quietMilliseconds: Int {
-            switch self {
-            case .role: 5000
-            case .replicas: 1000
-            }
-        }
+        /// A confirmation that is older says nothing about when a replica was lost: nobody wrote.
+        static let memoryMilliseconds = 10_000
     }
 
     private static let abort = "-EXECABORT Transaction discarded because of"

@@ -60,11 +60,12 @@ package struct Refusals {
 
     // MARK: Adding
 
+    /// - Parameter confirmedAt: When a replica last confirmed a write to these slots, of whichever shard; 0: never.
     /// - Returns: False when the shard has declined for too long: the answer is the client's.
-    package mutating func noteRefusal(_ reason: Reason, now: Int) -> Bool {
+    package mutating func noteRefusal(_ reason: Reason, now: Int, confirmedAt: Int = 0) -> Bool {
         switch reason {
-        case .role: role.note(reason, now: now)
-        case .replicas: replicas.note(reason, now: now)
+        case .role: role.noteRole(now: now)
+        case .replicas: replicas.noteReplicas(now: now, confirmedAt: confirmedAt)
         }
     }
 
@@ -250,10 +251,23 @@ extension Refusals {
         var since = 0
         var last = 0
 
-        mutating func note(_ reason: Reason, now: Int) -> Bool {
-            if now - last > reason.quietMilliseconds { since = now }
+        /// Not having declined for as long as the limit a shard gets its time anew.
+        mutating func noteRole(now: Int) -> Bool {
+            let limit = Reason.role.limitMilliseconds
+            if now - last > limit { since = now }
             last = now
-            return now - since < reason.limitMilliseconds
+            return now - since < limit
+        }
+
+        /// Its time counts from the last confirmation, so that nobody waits for a replica whose node was lost: it is
+        /// over when that is settled. It is given once, until a replica confirms again.
+        mutating func noteReplicas(now: Int, confirmedAt: Int) -> Bool {
+            if last == 0 || confirmedAt > since {
+                let isRecent = confirmedAt > 0 && now - confirmedAt < Reason.memoryMilliseconds
+                since = isRecent ? confirmedAt : now
+            }
+            last = now
+            return now - since < Reason.replicas.limitMilliseconds
         }
     }
 }

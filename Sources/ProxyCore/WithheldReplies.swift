@@ -130,6 +130,8 @@ package struct ShardDurability {
     package var replies = WithheldReplies()
     /// The process that executed what is withheld (``Upstream/process``); no other's replicas can confirm that.
     package var process: UInt64 = 0
+    /// When a replica last confirmed something, in monotonic milliseconds: of the shard that had the slots before, too.
+    package var confirmedAt = 0
     /// The connection over which questions go; opened on first use.
     package var witness: UpstreamPointer?
     /// A question is under way.

@@ -121,6 +121,9 @@ extension Worker {
             }
             let shard = same ?? makeShard(database, route, routes.shardPassword)
             shard.pointee.firstSlot = Int(route.slots.first)
+            if same == nil, let before = known.first(where: { $0.pointee.firstSlot == shard.pointee.firstSlot }) {
+                shard.pointee.durability.confirmedAt = before.pointee.durability.confirmedAt
+            }
             shards[index] = shard
         }
         return shards

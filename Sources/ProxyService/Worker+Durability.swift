@@ -132,6 +132,7 @@ extension Worker {
         case .waiting: break
         case .confirmed(let count):
             database.pointee.statistics.confirmedWrites &+= UInt64(count)
+            shard.pointee.durability.confirmedAt = MonotonicClock.milliseconds()
             release(shard, count)
         case .degraded(let count):
             shard.pointee.durability.isDegraded = true

@@ -43,7 +43,9 @@ extension Worker {
     ) -> Bool {
         let isProbe = upstream.pointee.refusals.endProbe(pending)
         guard let session = asker(of: pending), let request = copy(of: pending, upstream, answered: answered),
-            upstream.pointee.refusals.noteRefusal(reason, now: MonotonicClock.milliseconds()),
+            upstream.pointee.refusals.noteRefusal(
+                reason, now: MonotonicClock.milliseconds(),
+                confirmedAt: upstream.pointee.shard.pointee.durability.confirmedAt),
             !upstream.pointee.refusals.isFull
         else { return false }
         if upstream.pointee.isRetired && !session.pointee.waitsForReplies { return false }

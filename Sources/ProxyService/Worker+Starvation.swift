@@ -8,7 +8,7 @@ import Reactor
 /// more before it has its replies: its order holds. Of what waits one request is sent now and then, alone; when
 /// it is taken the others follow.
 /// ```
-///   sessions ── writes ──▶ shard ──▶ NOREPLICAS ──▶ [ w1 w2 r3 w4 … ]   3 s at most
+///   sessions ── writes ──▶ shard ──▶ NOREPLICAS ──▶ [ w1 w2 r3 w4 … ]   2 s at most
 ///            ── reads ───▶       ──▶ replies        │ every 5 ... 25 ms
 ///                          shard ◀── w1 alone ◀─────┘
 ///                                ──▶ +OK: w2 r3 w4 … follow

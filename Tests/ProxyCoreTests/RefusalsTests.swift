@@ -49,11 +49,31 @@ import Testing
         for now in stride(from: 100_500, through: 99_999 + limit, by: 500) {
             #expect(note(now))
         }
-        // At once from then on, until it has been quiet.
+        // At once from then on: until it has been quiet, or a replica has confirmed something.
         #expect(!note(100_000 + limit))
-        let last = 100_000 + limit + reason.quietMilliseconds
+        let last = 100_000 + limit * 2
         #expect(!note(last))
-        #expect(note(last + reason.quietMilliseconds + 1))
+        #expect(note(last + limit + 1) == (reason == .role))
+    }
+
+    /// The time of a process that comes back is over when it is settled that a node is lost; and it is given once.
+    @Test func nobodyWaitsForALostNode() {
+        let limit = Refusals.Reason.replicas.limitMilliseconds
+        var refusals = Refusals()
+        func waits(_ now: Int, confirmedAt: Int) -> Bool {
+            refusals.noteRefusal(.replicas, now: now, confirmedAt: confirmedAt)
+        }
+        #expect(!waits(102_400, confirmedAt: 100_000))
+        #expect(!waits(109_000, confirmedAt: 100_000))
+        #expect(!waits(200_000, confirmedAt: 100_000))
+        // It is back, and another one goes.
+        #expect(waits(300_100, confirmedAt: 300_000))
+        #expect(waits(299_999 + limit, confirmedAt: 300_000))
+        #expect(!waits(300_000 + limit, confirmedAt: 300_000))
+        // Nobody had written for long: who knows when it went.
+        refusals = Refusals()
+        #expect(waits(200_000, confirmedAt: 100_000))
+        #expect(!waits(200_000 + limit, confirmedAt: 100_000))
     }
 
     @Test func oneGapIsNotTheNext() {
