@@ -41,17 +41,21 @@ extension Planner {
         return (database, replica)
     }
 
-    /// Whether the node comes back from maintenance, and had this before: two nodes that come back at the same time
-    /// would take it from each other for ever.
+    /// Whether the node had this before, and comes back: two that come back at the same time would take it from each
+    /// other for ever.
     private static func isHome(_ node: NodeID, of copy: MaintenanceRecord.Copy, in state: ClusterState) -> Bool {
-        guard let node = state.nodes[node], node.acceptsShards else { return false }
-        return node.maintenance?.copies?.contains(copy) ?? false
+        recordOfReturn(node, in: state)?.copies?.contains(copy) ?? false
     }
 
     /// The same of a primary.
     static func isHome(_ node: NodeID, of moved: MaintenanceRecord.Moved, in state: ClusterState) -> Bool {
-        guard let node = state.nodes[node], node.acceptsShards else { return false }
-        return node.maintenance?.moved.contains { $0.database == moved.database && $0.slots == moved.slots } ?? false
+        recordOfReturn(node, in: state)?.moved.contains { $0.database == moved.database && $0.slots == moved.slots }
+            ?? false
+    }
+
+    /// Nil: the node doesn't come back from maintenance.
+    private static func recordOfReturn(_ node: NodeID, in state: ClusterState) -> MaintenanceRecord? {
+        state.nodes[node].flatMap { $0.acceptsShards ? $0.maintenance : nil }
     }
 
     /// The drain is over, with replicas left that found no place.
