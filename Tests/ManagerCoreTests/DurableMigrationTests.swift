@@ -137,17 +137,7 @@ import Testing
     func whateverIsLostOnTheWayNothingIsLeftHalfDone(lost: Int, moved: ShardConfiguration.Role) throws {
         var (world, before) = try world()
         let (source, action) = try begin(moved, before, &world)
-        while let running = world.state.actions[action.id], !running.status.isFinal {
-            var branch = world
-            branch.fail(lost)
-            branch.drive()
-            branch.bringBack(lost)
-            branch.drive()
-            #expect(branch.brokenRules().isEmpty, "lost at \(running.message)")
-            #expect(branch.state.databases[before.id]?.copies(of: source.slots).count == 2)
-            let hasMoved = world.stepOnce()
-            #expect(hasMoved)
-        }
+        world.lose(lost, onTheWayOf: action, copiesOf: source, before.id)
     }
 
     /// A hold that doesn't come through is tried three times, then the copy goes and the replica stays.

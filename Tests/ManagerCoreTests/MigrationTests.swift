@@ -218,16 +218,6 @@ import Testing
         let taken = before.copies(of: source.slots).map(\.node)
         let target = try #require((1...4).map { NodeID($0) }.first { !taken.contains($0) })
         let action = try begin(source.id, target.rawValue, &world)
-        while let running = world.state.actions[action.id], !running.status.isFinal {
-            var branch = world
-            branch.fail(lost)
-            branch.drive()
-            branch.bringBack(lost)
-            branch.drive()
-            #expect(branch.brokenRules().isEmpty, "lost at \(running.message)")
-            #expect(branch.state.databases[before.id]?.copies(of: source.slots).count == 2)
-            let hasMoved = world.stepOnce()
-            #expect(hasMoved)
-        }
+        world.lose(lost, onTheWayOf: action, copiesOf: source, before.id)
     }
 }

@@ -1,6 +1,7 @@
 import ClusterModel
 import ManagerCore
 import Primitives
+import Testing
 
 /// What a leader and its nodes do with actions, without machines under them: every node that isn't down has done what
 /// it
@@ -146,6 +147,26 @@ extension World {
                 if database.status != .active { broken.append("it is \(database.status)") }
             }
             return broken.map { "database \(database.id): \($0)" }
+        }
+    }
+}
+
+extension World {
+    /// Up to the end of an action, from every state on the way: the node is lost and comes back. The cluster comes to
+    /// rest with two copies of the shard and no rests.
+    mutating func lose(
+        _ node: Int, onTheWayOf action: ActionRecord, copiesOf shard: ShardConfiguration, _ database: DatabaseID
+    ) {
+        while let running = state.actions[action.id], !running.status.isFinal {
+            var branch = self
+            branch.fail(node)
+            branch.drive()
+            branch.bringBack(node)
+            branch.drive()
+            #expect(branch.brokenRules().isEmpty, "lost at \(running.message)")
+            #expect(branch.state.databases[database]?.copies(of: shard.slots).count == 2)
+            let hasMoved = stepOnce()
+            #expect(hasMoved)
         }
     }
 }
