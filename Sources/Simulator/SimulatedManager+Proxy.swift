@@ -44,10 +44,12 @@ extension SimulatedManager {
         snapshot.databases.filter { $0.isServed(by: node) && isReady($0) }.map { routes(of: $0) }
     }
 
-    /// For a new database routes never point at nothing.
+    /// For a new database routes never point at nothing. A shard that changes its role is not waited for: to hold its
+    /// requests needs none, and it may itself wait for these routes.
     private func isReady(_ database: DatabaseConfiguration) -> Bool {
-        database.status != .pending
-            || database.shards.allSatisfy { $0.node != node || $0.role != .primary || isSettled($0, of: database) }
+        guard database.status == .pending else { return true }
+        let own = database.primaries.filter { $0.node == node && database.transition(of: $0.slots) == nil }
+        return own.allSatisfy { isSettled($0, of: database) }
     }
 
     private func routes(of database: DatabaseConfiguration) -> DatabaseRoutes {
