@@ -25,6 +25,7 @@ struct SeedTests {
         (1621, "the same"),
         (503_928, "two nodes left together, with room for either"),
         (301_297, "a node was removed while its proxy still wrote without a lease"),
+        (7_002_945, "a failover while a database was created and the routes of the database waited for each other"),
     ]
 
     @Test(arguments: found.map(\.seed)) func whatWasFoundIsFoundNoMore(seed: UInt64) {
