@@ -30,6 +30,7 @@ extension NodeAgent {
             return outcome
         }
         let (shards, retryIn) = await observe(job)
+        if let database = job.wanted { noteSteps(of: shards, password: database.secrets.manager) }
         let observation = NodeObservation(
             shards: shards, routes: proxy.observation(of: id), openGates: job.wanted.map(openShards) ?? [])
         // A newer configuration may have come during the observation: plan for what was observed, the next pass
@@ -191,12 +192,14 @@ extension NodeAgent {
                 ShardConfigurationFile.text(settings).utf8, to: paths.shardConfiguration(shard), mode: 0o600,
                 isDurable: false)
         case .start(let role):
+            if role == .replica { behind.insert(shard) }
             try await start(shard, role, database)
         case .promote:
             logger.notice("promoting a replica", metadata: ["shard": "\(shard)", "database": "\(database)"])
             try await connection(shard, password).becomePrimary()
         case .follow(let primary):
             logger.notice("following a primary", metadata: ["shard": "\(shard)", "primary": "\(primary)"])
+            behind.insert(shard)
             try await connection(shard, password).follow(primary)
         case .change(let changes):
             let connection = try await connection(shard, password)
@@ -250,6 +253,7 @@ extension NodeAgent {
         try HostFile.removeTree(paths.shardDirectory(shard))
         policies[shard] = nil
         openGates[shard] = nil
+        behind.remove(shard)
         logger.info("shard removed", metadata: ["shard": "\(shard)"])
     }
 

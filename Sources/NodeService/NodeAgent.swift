@@ -43,6 +43,8 @@ package actor NodeAgent {
     var policies: [ShardID: RestartPolicy] = [:]
     /// When the end of a shard was last told.
     private var toldAt: [ShardID: ContinuousClock.Instant] = [:]
+    /// Replicas that were not in step with their primaries when they were looked at last.
+    var behind: Set<ShardID> = []
     /// All databases with a fence up to here are applied by the proxy; only ever grows.
     var confirmedFence = Epoch.zero
     /// The fence for which each shard's gate has opened last.
@@ -230,7 +232,7 @@ extension NodeAgent {
                 shard.id, password: database.secrets.manager, within: .milliseconds(500))
         else { return report }
         report.role = information.role == .primary ? .primary : .replica
-        let isInSync = report.role == .primary || (information.isLinkUp && !information.isSynchronizing)
+        let isInSync = report.role == .primary || information.isInStep
         report.state = information.isLoading ? .loading : isInSync ? .ok : .syncing
         report.usedMemoryBytes = information.usedMemoryBytes
         report.keys = information.keys

@@ -162,7 +162,7 @@ extension NodePlanner {
                     return []
                 }
                 steps.append(.follow(primary))
-            } else if !information.isLinkUp || information.isSynchronizing {
+            } else if !information.isInStep {
                 missing.append("shard \(shard.id) is not in sync with its primary at \(primary) yet")
             }
         }

@@ -20,7 +20,7 @@ actor ShardLinks {
     /// - Parameter password: The manager's. When the shard knows another one, the one in its file is tried.
     func connection(to shard: ShardID, password: String) async throws(ShardError) -> ShardConnection {
         if let connection = open[shard] { return connection }
-        let connection = try await connect(shard, password)
+        let connection = try await separate(to: shard, password: password)
         // Another caller may have been quicker during the await: one of the two is enough.
         if let other = open[shard] {
             connection.close()
@@ -40,11 +40,18 @@ actor ShardLinks {
         }
     }
 
-    /// Asks once, over a connection that nobody else uses.
+    /// A connection that nobody else uses, and that the caller closes.
+    func separate(
+        to shard: ShardID, password: String, within deadline: Duration = ShardConnection.usualDeadline
+    ) async throws(ShardError) -> ShardConnection {
+        try await connect(shard, password, within: deadline)
+    }
+
+    /// Asks once.
     func inspect(
         _ shard: ShardID, password: String, within deadline: Duration
     ) async throws(ShardError) -> ShardInformation {
-        let connection = try await connect(shard, password, within: deadline)
+        let connection = try await separate(to: shard, password: password, within: deadline)
         defer { connection.close() }
         return try await connection.information(within: deadline)
     }
@@ -74,7 +81,7 @@ actor ShardLinks {
     }
 
     private func connect(
-        _ shard: ShardID, _ password: String, within deadline: Duration = ShardConnection.usualDeadline
+        _ shard: ShardID, _ password: String, within deadline: Duration
     ) async throws(ShardError) -> ShardConnection {
         let connection = try await dial(shard)
         do {

@@ -25,6 +25,12 @@ extension ShardConnection {
         try await send(["REPLICAOF", primary.host, String(primary.port)])
     }
 
+    /// Has a replica tell its primary how far it is, now; no effect on a primary.
+    package func acknowledge() async throws(ShardError) {
+        // Redis answers nothing to the first one.
+        try await send(behind: ["REPLCONF", "GETACK", "*"], ["ROLE"])
+    }
+
     /// All or nothing: redis takes back the whole command when one value is refused.
     package func configure(_ parameters: [ShardParameter]) async throws(ShardError) {
         guard !parameters.isEmpty else { return }

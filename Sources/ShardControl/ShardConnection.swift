@@ -48,15 +48,16 @@ package final class ShardConnection: Sendable {
         }
     }
 
+    /// - Parameter silent: A command that goes in front, and that redis doesn't answer.
     /// - Returns: Any reply but an error.
     /// - Throws: ``ShardError`` with every one of its codes.
     @discardableResult
     package func send(
-        _ arguments: [String], within deadline: Duration = usualDeadline
+        behind silent: [String]? = nil, _ arguments: [String], within deadline: Duration = usualDeadline
     ) async throws(ShardError) -> ShardReply {
         let loop = channel.eventLoop
         let promise = loop.makePromise(of: ShardReply.self)
-        let bytes = Self.encode(arguments)
+        let bytes = (silent.map(Self.encode) ?? []) + Self.encode(arguments)
         let (channel, handler) = (channel, handler)
         loop.execute { handler.value.send(bytes, promise, on: channel, deadline: TimeAmount(deadline)) }
         let reply: ShardReply

@@ -82,6 +82,20 @@ import WatchdogProtocol
         }
     }
 
+    /// Its primary streams on at once, not when the replica's second is over.
+    @Test func aReplicaThatCameBackIsHadToAcknowledge() async throws {
+        try await TestCluster.with(2) { cluster in
+            _ = try await replicated(cluster)
+            let pid = try #require(cluster[2].pid(12))
+            kill(pid, SIGKILL)
+            _ = try await cluster[2].pid(12, after: pid)
+            _ = try await eventually("the replica to be asked for acknowledgements") {
+                let statistics = try? await cluster[2].ask(12, "INFO", "commandstats").text
+                return statistics?.contains("cmdstat_replconf:calls=") == true ? true : nil
+            }
+        }
+    }
+
     @Test func aKilledPrimaryWithReplicaWaitsForTheLeader() async throws {
         try await TestCluster.with(2) { cluster in
             let database = try await replicated(cluster)
