@@ -19,6 +19,9 @@ package struct WithheldReplies {
     /// what clients wait for by default (1 to 5 s). Less turns a replica's pauses (a fork, a slow command) into errors;
     /// more leaves clients hanging while a replica is gone.
     package static let limitMilliseconds = 1000
+    /// The same while none has confirmed since such a limit was over: a replica whose node was lost is waited for once,
+    /// not by each write, and a client that goes from shard to shard gets on to those that have theirs.
+    package static let starvedLimitMilliseconds = 200
     /// How long one question may take. Less asks a stuck replica more often; more makes the limit coarser.
     package static let sliceMilliseconds = 100
     /// Beyond this nothing more is read from the shard. 100,000 short replies; a client has 4096 unanswered at most.
@@ -80,18 +83,19 @@ package struct WithheldReplies {
     /// A question is sent now; everything that is here lies in front of it.
     package mutating func mark() { marked = count }
 
-    /// - Parameter replicas: How many have what the question covers; 0 when there was no use in asking, too.
-    package func outcome(replicas: Int, mode: Durability, now: Int) -> Outcome {
+    /// - Parameters:
+    ///   - replicas: How many have what the question covers; 0 when there was no use in asking, too.
+    ///   - limit: How long a reply may wait, in milliseconds.
+    package func outcome(replicas: Int, mode: Durability, now: Int, limit: Int = limitMilliseconds) -> Outcome {
         if replicas > 0 { return marked > 0 ? .confirmed(marked) : .waiting }
         var late = 0
-        while late < count && hasExpired(late, now) { late += 1 }
+        while late < count && waited(late, now) >= limit { late += 1 }
         if late == 0 { return .waiting }
         return mode == .replica ? .expired(late) : .degraded(count)
     }
 
-    private func hasExpired(_ index: Int, _ now: Int) -> Bool {
-        let waited = UInt32(truncatingIfNeeded: now) &- self[index].since
-        return Int(Int32(bitPattern: waited)) >= Self.limitMilliseconds
+    private func waited(_ index: Int, _ now: Int) -> Int {
+        Int(Int32(bitPattern: UInt32(truncatingIfNeeded: now) &- self[index].since))
     }
 
     private subscript(index: Int) -> Entry {
@@ -132,6 +136,8 @@ package struct ShardDurability {
     package var process: UInt64 = 0
     /// When a replica last confirmed something, in monotonic milliseconds: of the shard that had the slots before, too.
     package var confirmedAt = 0
+    /// Writes have waited in vain, and none has been confirmed since.
+    package var isStarved = false
     /// The connection over which questions go; opened on first use.
     package var witness: UpstreamPointer?
     /// A question is under way.
@@ -146,4 +152,9 @@ package struct ShardDurability {
     package var isListed = false
 
     package init() {}
+
+    /// How long a reply may wait, in milliseconds.
+    package var limit: Int {
+        isStarved ? WithheldReplies.starvedLimitMilliseconds : WithheldReplies.limitMilliseconds
+    }
 }

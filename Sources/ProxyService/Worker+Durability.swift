@@ -124,10 +124,13 @@ extension Worker {
             checkLease()
             if restraints.hasLapsed { return failWithheld(shard) }
         }
-        if replicas > 0 { shard.pointee.durability.isDegraded = false }
+        if replicas > 0 {
+            shard.pointee.durability.isDegraded = false
+            shard.pointee.durability.isStarved = false
+        }
         let outcome = shard.pointee.durability.replies.outcome(
             replicas: replicas, mode: database.pointee.table.routes.durability,
-            now: MonotonicClock.coarseMilliseconds())
+            now: MonotonicClock.coarseMilliseconds(), limit: shard.pointee.durability.limit)
         switch outcome {
         case .waiting: break
         case .confirmed(let count):
@@ -140,6 +143,7 @@ extension Worker {
             database.pointee.statistics.degradedWrites &+= UInt64(count)
             release(shard, count)
         case .expired(let count):
+            shard.pointee.durability.isStarved = true
             database.pointee.statistics.unconfirmedWrites &+= UInt64(count)
             for _ in 0..<count {
                 guard let taken = shard.pointee.durability.replies.takeFirst(&pool) else { return }

@@ -41,13 +41,23 @@ import TestSupport
         #expect(try reply(client).hasPrefix(Self.unconfirmed))
         #expect(try reply(client) == "$1\r\n2\r\n")
         #expect((.milliseconds(950)...(.milliseconds(1800))).contains(ContinuousClock.now - start))
+        // The replica is not waited for so long again.
+        let next = ContinuousClock.now
+        #expect(try client.command(["SET", "a", "3"]).hasPrefix(Self.unconfirmed))
+        #expect((.milliseconds(150)...(.milliseconds(900))).contains(ContinuousClock.now - next))
         #expect(try client.command(["SET", "a", "3", "EX", "none"]).hasPrefix("-ERR value is not an integer"))
         shards[0].replica.signal(SIGCONT)
         #expect(try client.command(["SET", "a", "4"]) == "+OK\r\n")
         let statistics = try fixture.statistics(1)
-        #expect(statistics.unconfirmedWrites == 1)
+        #expect(statistics.unconfirmedWrites == 2)
         #expect(statistics.confirmedWrites == 2)
         #expect(statistics.degradedWrites == 0)
+        // It is again once it has confirmed.
+        shards[0].replica.signal(SIGSTOP)
+        let last = ContinuousClock.now
+        #expect(try client.command(["SET", "a", "5"]).hasPrefix(Self.unconfirmed))
+        #expect(ContinuousClock.now - last >= .milliseconds(950))
+        shards[0].replica.signal(SIGCONT)
     }
 
     /// The time is paid once, not for each write.

@@ -54,6 +54,8 @@ import Testing
         #expect(queue.replies.outcome(replicas: 0, mode: .replica, now: start + 999) == .waiting)
         #expect(queue.replies.outcome(replicas: 0, mode: .replica, now: start + 1000) == .expired(1))
         #expect(queue.replies.outcome(replicas: 0, mode: .replica, now: start + 1700) == .expired(3))
+        #expect(queue.replies.outcome(replicas: 0, mode: .replica, now: start + 499, limit: 200) == .expired(1))
+        #expect(queue.replies.outcome(replicas: 0, mode: .replica, now: start + 500, limit: 200) == .expired(2))
         #expect(queue.replies.outcome(replicas: 0, mode: .replicaDegrade, now: start + 999) == .waiting)
         #expect(queue.replies.outcome(replicas: 0, mode: .replicaDegrade, now: start + 1000) == .degraded(5))
         #expect(queue.take()?.0 == 0)
