@@ -32,9 +32,10 @@ let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-h
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
 func library(
-    _ name: String, _ dependencies: [Target.Dependency] = [], linked: [LinkerSetting] = []
+    _ name: String, _ dependencies: [Target.Dependency] = [], linked: [LinkerSetting] = [], exclude: [String] = []
 ) -> Target {
-    .target(name: name, dependencies: dependencies, swiftSettings: strict, linkerSettings: linked)
+    .target(
+        name: name, dependencies: dependencies, exclude: exclude, swiftSettings: strict, linkerSettings: linked)
 }
 
 func program(_ name: String, _ dependencies: [Target.Dependency], linked: [LinkerSetting] = []) -> Target {
@@ -85,7 +86,8 @@ let package = Package(
         library("KeyMatching", ["CPCRE2", "ClusterModel"], linked: carriedRegex),
 
         // Floor 2, cores: decisions, no I/O.
-        library("ProxyCore", ["Primitives", "ClusterModel", "RESP", "ProxyControl", "KeyMatching"]),
+        library(
+            "ProxyCore", ["Primitives", "ClusterModel", "RESP", "ProxyControl", "KeyMatching"], exclude: ["DESIGN.md"]),
         library("ClusterStore", ["Primitives"]),
         library("ManagerCore", ["Primitives", "ClusterModel", "ClusterStore", "KeyMatching"]),
         library("AccessControl", ["Primitives", "ClusterModel"]),

@@ -205,6 +205,9 @@ extension NodeAgent {
             let connection = try await connection(shard, password)
             try await connection.configure(changes.parameters)
             for user in changes.users { try await connection.define(user) }
+        case .detachReplicas:
+            logger.notice("detaching replicas of lost nodes", metadata: ["shard": "\(shard)"])
+            try await connection(shard, password).detachReplicas()
         case .remove:
             try await remove(shard, password: password)
             jobs[database]?.shards.remove(shard)

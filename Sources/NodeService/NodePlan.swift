@@ -12,6 +12,8 @@ enum NodeStep: Hashable, Sendable {
     case promote
     case follow(ShardPeer)
     case change(ShardChanges)
+    /// Ends the primary's connections to its replicas, which are gone.
+    case detachReplicas
     /// Ends the process and removes its directory.
     case remove
 }

@@ -89,7 +89,8 @@ extension NodePlanner {
             if let replaced = replaced(shard, of: database, information) {
                 plan.missing.append("the replica at \(replaced) is attached to shard \(shard.id) still")
             }
-            let steps = steps(shard, settings, information, observation?.configuration, change, &plan.missing)
+            var steps = steps(shard, settings, information, observation?.configuration, change, &plan.missing)
+            if hasLostItsReplicas(shard, of: database, information) { steps.append(.detachReplicas) }
             if !steps.isEmpty { plan.shards[shard.id] = steps }
         }
     }
@@ -116,6 +117,23 @@ extension NodePlanner {
         let copy = database.shards.first { $0.id == transition.to }
         let (host, port) = (copy.flatMap { addresses[$0.node] }, copy?.port)
         return information.attachedReplicas.first { $0.host != host || $0.port != port }
+    }
+
+    /// Whether all replicas of a primary went down with their nodes. Redis counts them as in step for up to five seconds
+    /// (`min-replicas-max-lag`), takes writes meanwhile, and each of these waits in vain for a confirmation. One that
+    /// still acknowledges is let be: it may be its node's manager only that is gone.
+    private func hasLostItsReplicas(
+        _ shard: ShardConfiguration, of database: DatabaseConfiguration, _ information: ShardInformation
+    ) -> Bool {
+        guard database.policy.durability == .replica, shard.role == .primary, information.role == .primary,
+            !information.attachedReplicas.isEmpty, !lost.isEmpty
+        else { return false }
+        let gone = database.shards.filter { lost.contains($0.node) }.compactMap { shard in
+            addresses[shard.node].map { ShardPeer(host: $0, port: shard.port) }
+        }
+        return information.attachedReplicas.allSatisfy {
+            gone.contains($0) && information.silentReplicas.contains($0)
+        }
     }
 
     private func start(

@@ -31,6 +31,11 @@ extension ShardConnection {
         try await send(behind: ["REPLCONF", "GETACK", "*"], ["ROLE"])
     }
 
+    /// Closes the connections of all replicas of a primary; those that are alive connect again.
+    package func detachReplicas() async throws(ShardError) {
+        try await send(["CLIENT", "KILL", "TYPE", "replica"])
+    }
+
     /// All or nothing: redis takes back the whole command when one value is refused.
     package func configure(_ parameters: [ShardParameter]) async throws(ShardError) {
         guard !parameters.isEmpty else { return }

@@ -22,6 +22,8 @@ package struct ShardInformation: Hashable, Sendable {
     package var attachedReplicas: [ShardPeer]
     /// Replicas that are attached and follow the stream.
     package var onlineReplicas: [ShardPeer]
+    /// Replicas that follow the stream and have acknowledged nothing for two seconds or more; they do so every second.
+    package var silentReplicas: [ShardPeer]
     /// The last background save or append-only write failed: disk full, most likely.
     package var isPersistenceFailing: Bool
 
@@ -58,10 +60,18 @@ package struct ShardInformation: Hashable, Sendable {
             .sorted { ($0.peer.host, $0.peer.port) < ($1.peer.host, $1.peer.port) }
         attachedReplicas = replicas.map(\.peer)
         onlineReplicas = replicas.filter(\.isOnline).map(\.peer)
+        silentReplicas = replicas.filter { $0.isOnline && $0.lag >= 2 }.map(\.peer)
+    }
+
+    private struct Replica {
+        var peer: ShardPeer
+        var isOnline: Bool
+        /// Whole seconds since its last acknowledgement.
+        var lag: Int
     }
 
     /// Reads `slave0:ip=127.0.0.1,port=20001,state=online,offset=14,lag=0`.
-    private static func replica(_ name: Substring, _ value: Substring) -> (peer: ShardPeer, isOnline: Bool)? {
+    private static func replica(_ name: Substring, _ value: Substring) -> Replica? {
         guard name.hasPrefix("slave"), Int(name.dropFirst(5)) != nil else { return nil }
         var parts: [Substring: Substring] = [:]
         for part in value.split(separator: ",") {
@@ -69,7 +79,9 @@ package struct ShardInformation: Hashable, Sendable {
             parts[part[..<equals]] = part[part.index(after: equals)...]
         }
         guard let host = parts["ip"], let port = parts["port"].flatMap({ UInt16($0) }) else { return nil }
-        return (ShardPeer(host: String(host), port: port), parts["state"] == "online")
+        return Replica(
+            peer: ShardPeer(host: String(host), port: port), isOnline: parts["state"] == "online",
+            lag: parts["lag"].flatMap { Int($0) } ?? 0)
     }
 }
 

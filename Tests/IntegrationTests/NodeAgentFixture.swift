@@ -184,16 +184,18 @@ final class TestCluster: Sendable {
         await publish()
     }
 
-    func publish() async {
-        for node in nodes { await publish(to: node) }
+    func publish(down: Set<Int> = []) async {
+        for node in nodes { await publish(to: node, down: down) }
     }
 
-    func publish(to node: TestNode) async {
+    func publish(to node: TestNode, down: Set<Int> = []) async {
         let records = nodes.map { node in
-            NodeRecord(
+            var record = NodeRecord(
                 id: node.id, address: node.address, hostname: "h", architecture: "x86_64", cores: 2,
                 totalMemory: .gigabytes(4), softwareVersion: "0", operatingSystem: "test",
                 joinedAt: WallTime(milliseconds: 0))
+            if down.contains(node.id.rawValue) { record.status = .down }
+            return record
         }
         await node.agent.adopt(
             databases: databases.withLock { $0 }, nodes: Dictionary(uniqueKeysWithValues: records.map { ($0.id, $0) }))

@@ -96,6 +96,30 @@ import WatchdogProtocol
         }
     }
 
+    /// Redis would take writes that nobody confirms for some seconds more.
+    @Test func aReplicaThatIsLostWithItsNodeIsDetached() async throws {
+        try await TestCluster.with(2) { cluster in
+            var database = try await replicated(cluster)
+            database.policy.durability = .replica
+            database.epoch = Epoch(database.epoch.rawValue + 1)
+            try await cluster.apply(database)
+            let pid = try #require(cluster[2].pid(12))
+            kill(pid, SIGSTOP)
+            func replicas() async throws -> String { try await cluster[1].ask(11, "INFO", "replication").text ?? "" }
+            _ = try await eventually("the replica to be silent") {
+                try await replicas().contains("lag=2") ? true : nil
+            }
+            await cluster.publish(down: [2])
+            _ = try await eventually("the replica to be detached") {
+                try await replicas().contains("connected_slaves:0") ? true : nil
+            }
+            kill(pid, SIGCONT)
+            _ = try await eventually("the replica to be back") {
+                try await replicas().contains("state=online") ? true : nil
+            }
+        }
+    }
+
     @Test func aKilledPrimaryWithReplicaWaitsForTheLeader() async throws {
         try await TestCluster.with(2) { cluster in
             let database = try await replicated(cluster)

@@ -156,6 +156,23 @@ import Testing
         #expect(try missing(.hold) == 0)
     }
 
+    /// Not when something still acknowledges, nor where nobody waits for that.
+    @Test(arguments: [Durability.replica, .async]) func replicasOfLostNodesAreDetached(durability: Durability) throws {
+        var database = database(replicated: true, status: .active)
+        database.policy.durability = durability
+        func steps(_ replicas: String, lost: Set<NodeID> = [NodeID(2)]) throws -> [NodeStep]? {
+            let found = shard(.running, file: file(1, database), try asPrimary(replicas))
+            return planner(lost: lost).plan(database, epoch: Epoch(5), observed([1: found], inForce(database)))
+                .shards[ShardID(1)]
+        }
+        let gone = "slave0:ip=10.0.0.2,port=20002,state=online,offset=1,lag=2"
+        #expect(try steps(gone) == (durability == .replica ? [.detachReplicas] : nil))
+        #expect(try steps(gone, lost: []) == nil)
+        #expect(try steps("slave0:ip=10.0.0.2,port=20002,state=online,offset=1,lag=1") == nil)
+        #expect(try steps("\(gone)\nslave1:ip=10.0.0.1,port=20003,state=online,offset=1,lag=2") == nil)
+        #expect(try steps("connected_slaves:0") == nil)
+    }
+
     private func shard(
         _ process: ShardObservation.Process, file: String?, _ information: ShardInformation? = nil
     ) -> ShardObservation {
