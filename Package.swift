@@ -28,6 +28,7 @@ let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
 let hummingbirdCore: Target.Dependency = .product(name: "HummingbirdCore", package: "hummingbird")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
@@ -144,7 +145,7 @@ let package = Package(
         program("tarn-manager", [
             "NodeService", "ManagerService", "ManagementServer", "ManagementAPI", "EtcdStore", "ClusterStore",
             "ManagerCore", "HostControl", "NodeLayout", "ClusterModel", "HTTPTransport", "TLS", "Primitives",
-            "AccessControl", "ShardControl", logging, lifecycle, hummingbird,
+            "AccessControl", "ShardControl", logging, lifecycle, unixSignals, hummingbird,
         ] + nio, linked: sharedTLS),
         program("tarn-proxy", ["ProxyService", "Primitives"], linked: sharedTLS),
         program("bench", [

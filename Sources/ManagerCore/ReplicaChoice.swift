@@ -19,7 +19,8 @@ package enum CopyInspection {
 
     /// Replicas that lack at the second look what their primary had at the first, that had nothing then, or that have
     /// stood still while it went on, count as not in sync. However little is missing, clients could wait a second for
-    /// it: redis sends a replica nothing after the first copy until it has reported, which it does once a second.
+    /// it: redis sends a replica nothing after the first copy until it has reported. Its node has it do so at once, and
+    /// it does by itself once a second.
     package static func conclude(
         before: [ShardID: ShardCopy], after: [ShardID: ShardCopy], in state: ClusterState
     ) -> [ShardID: ShardCopy] {

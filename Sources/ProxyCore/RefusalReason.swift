@@ -10,8 +10,9 @@ extension Refusals {
 
         /// How long a shard may decline before clients are told, in milliseconds.
         ///
-        /// Without replicas more than the process of a killed primary takes to come back as one (0.9 s, at most 1.2 s
-        /// measured), and less than it takes to settle that a node is lost (2.4 s): its copies don't come back so soon.
+        /// Without replicas more than the process of a killed primary takes to come back as one (0.1 s, and the time of
+        /// a copy of its data), and less than it takes to settle that a node is lost (2.4 s): its copies don't come
+        /// back so soon.
         package var limitMilliseconds: Int {
             switch self {
             case .role: 5000

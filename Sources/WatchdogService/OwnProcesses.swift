@@ -1,3 +1,4 @@
+import Glibc
 package import NodeLayout
 package import WatchdogProtocol
 
@@ -6,18 +7,21 @@ package import WatchdogProtocol
 package enum OwnProcesses {
     package static func specifications(_ paths: NodePaths) -> [ProcessSpecification] {
         [
+            // First, since it hands over the node's primaries when it is stopped with the node, and proxies have to be
+            // there for that. SIGTERM ends a manager alone.
+            own("manager", phase: 10, stopSignal: SIGUSR2, openFileLimit: 65536, score: -500, paths),
             // High limit: a proxy holds every client connection of the node.
-            own("proxy", phase: 10, openFileLimit: 1 << 20, score: -500, paths),
-            own("manager", phase: 20, openFileLimit: 65536, score: -500, paths),
+            own("proxy", phase: 20, stopSignal: SIGTERM, openFileLimit: 1 << 20, score: -500, paths),
         ]
     }
 
     private static func own(
-        _ name: String, phase: UInt8, openFileLimit: UInt64, score: Int32, _ paths: NodePaths
+        _ name: String, phase: UInt8, stopSignal: Int32, openFileLimit: UInt64, score: Int32, _ paths: NodePaths
     ) -> ProcessSpecification {
         ProcessSpecification(
             name: name, executable: paths.program("tarn-\(name)"), arguments: ["--prefix", paths.prefix],
-            restart: .always, openFileLimit: openFileLimit, outOfMemoryScore: score, stopPhase: phase)
+            restart: .always, openFileLimit: openFileLimit, outOfMemoryScore: score, stopSignal: stopSignal,
+            stopPhase: phase)
     }
 
     /// The whole environment of a process, as `NAME=value`; its own variables win.

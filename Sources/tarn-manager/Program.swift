@@ -4,6 +4,7 @@ import NodeLayout
 import NodeService
 import Primitives
 import ServiceLifecycle
+import UnixSignals
 
 /// `tarn-manager --prefix P`: the control path of one node.
 @main
@@ -24,7 +25,15 @@ struct Program {
             let manager = try Manager(settings: settings, logger: logger)
             let group = ServiceGroup(
                 services: [manager], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+            // The node stops: see `OwnProcesses`.
+            let stop = Task {
+                for await _ in await UnixSignalsSequence(trapping: .sigusr2) {
+                    await manager.handOver()
+                    await group.triggerGracefulShutdown()
+                }
+            }
             try await group.run()
+            stop.cancel()
         } catch {
             logger.critical("tarn-manager can't go on", metadata: ["error": "\(error)"])
             exit(1)

@@ -32,6 +32,27 @@ struct SurvivalTests {
         }
     }
 
+    /// As a machine that is restarted without maintenance stops it: its primaries are elsewhere before anything ends.
+    @Test func aNodeThatIsStoppedHandsOverItsPrimaries() throws {
+        try LoopbackCluster.temporary("stopped-node", network: "127.0.62", nodes: 3) { cluster in
+            try cluster.waitForStores()
+            let killing = try KillingSpree(cluster)
+            defer { killing.writer.stop() }
+            var handedOver = 0
+            for node in [1, 3] {  // The writer is at node 2.
+                handedOver += try killing.primaries(on: node).count
+                let tally = try killing.stop(node)
+                #expect(tally.errors.isEmpty, "node \(node) was stopped: \(tally.errors.prefix(3))")
+                #expect(tally.longestGap < .milliseconds(1500), "less than it takes to notice that a node is gone")
+                #expect(try killing.primaries(on: node).isEmpty)
+            }
+            #expect(try handedOver > 0 && killing.failovers() == 0)
+            killing.writer.stop()
+            try killing.checkSavedKeys()
+            try LeftOvers(cluster).check(shards: 6)
+        }
+    }
+
     /// One whole node dies at once, as with its power: everything of it is killed, then its watchdog is started.
     @Test func aDeadNodeComesBack() throws {
         try LoopbackCluster.temporary("dead-node", network: "127.0.44", nodes: 3) { cluster in
@@ -101,6 +122,35 @@ private struct KillingSpree {
         let began = try strike(victim)
         try cluster.waitForAnother(program, than: victim, on: node)
         return try settle("\(program) of node \(node)", since: began) { try cluster.waitForAPI(of: node) }
+    }
+
+    /// SIGTERM to its watchdog, and a start when everything has ended.
+    func stop(_ node: Int) throws -> WritingClient.Tally {
+        let watchdog = try #require(cluster.pids("tarn-watchdog", on: node).first)
+        _ = writer.takeTally()
+        let began = ContinuousClock.now
+        Glibc.kill(pid_t(watchdog), SIGTERM)
+        _ = try TestedRelease.eventually("node \(node) to have stopped") {
+            NodeProcesses(prefix: cluster.prefix(node)).pids.isEmpty ? true : nil
+        }
+        print("node \(node) stopped within \((ContinuousClock.now - began).milliseconds) ms")
+        try cluster.startStoppedNodes()
+        return try settle("node \(node)", since: began) {
+            try cluster.waitForAPI(of: node)
+            try waitForShards()
+        }
+    }
+
+    func primaries(on node: Int) throws -> [Int] {
+        try cluster.client.json("shard", "list").listed("shards").compactMap { shard in
+            guard shard["role"]?.text == "master", shard["node_uid"]?.text == "\(node)" else { return nil }
+            return shard["pid"]?.int
+        }
+    }
+
+    func failovers() throws -> Int {
+        let actions = try cluster.client.json("action", "list").listed("actions")
+        return actions.count { $0["name"]?.text == "SMFailoverShard" }
     }
 
     func killShard(role: String) throws -> WritingClient.Tally {

@@ -1,3 +1,4 @@
+import Glibc
 import NodeLayout
 import Testing
 import WatchdogProtocol
@@ -18,5 +19,12 @@ import WatchdogService
         var own = process("x")
         own.environment = ["LD_LIBRARY_PATH": "/mine"]
         #expect(libraries(.package, own) == "LD_LIBRARY_PATH=/mine")
+    }
+
+    /// The manager hands primaries over while every proxy is there to hold their requests, and is told why it ends.
+    @Test func theManagerStopsFirst() {
+        let own = OwnProcesses.specifications(NodePaths(prefix: "/p")).sorted { $0.stopPhase < $1.stopPhase }
+        #expect(own.map(\.name) == ["manager", "proxy"])
+        #expect(own.map(\.stopSignal) == [SIGUSR2, SIGTERM])
     }
 }

@@ -1,0 +1,68 @@
+package import ClusterModel
+package import Logging
+package import ManagerCore
+package import Primitives
+
+/// The first part of a node's orderly stop: its primaries go to replicas elsewhere, as planned changes. Clients wait for
+/// some milliseconds, not until the others have noticed that the node is gone.
+///
+/// What can't be handed over in time is failed over when the node is gone. Maintenance (`tarn node drain`) takes its
+/// time instead, and moves what has no replica, too.
+package struct HandOver: Sendable {
+    /// A planned change takes 20 to 100 ms; longer than one may hold requests it is not worth waiting.
+    private static let limit = Duration.seconds(SwitchoverMachine.holdSeconds)
+
+    private let node: NodeID
+    private let editor: ClusterEditor
+    private let copies: @Sendable ([ShardConfiguration]) async -> [ShardID: ShardCopy]
+    private let fresh: @Sendable () -> Fresh
+    private let now: @Sendable () -> WallTime
+    private let logger: Logger
+
+    package init(
+        node: NodeID, editor: ClusterEditor,
+        copies: @escaping @Sendable ([ShardConfiguration]) async -> [ShardID: ShardCopy],
+        fresh: @escaping @Sendable () -> Fresh, now: @escaping @Sendable () -> WallTime, logger: Logger
+    ) {
+        self.node = node
+        self.editor = editor
+        self.copies = copies
+        self.fresh = fresh
+        self.now = now
+        self.logger = logger
+    }
+
+    /// Returns when nothing is left that could be handed over, or after three seconds.
+    package func run() async {
+        _ = await bounded(until: .now + Self.limit) {
+            await begin()
+            while !Task.isCancelled, let state = await editor.state, Planner.isHandingOver(node, in: state) {
+                try? await Task.sleep(for: .milliseconds(5))
+            }
+        }
+    }
+
+    private func begin() async {
+        guard let state = await editor.state else { return }
+        let changes = Planner.handOvers(by: node, in: state)
+        guard !changes.isEmpty else { return }
+        let shards = changes.flatMap { [$0.primary, $0.replica] }
+        let before = await copies(shards)
+        try? await Task.sleep(for: CopyInspection.pause)
+        let found = CopyInspection.conclude(before: before, after: await copies(shards), in: state)
+        for (primary, replica) in changes where !Task.isCancelled {
+            do {
+                let (fresh, now) = (fresh(), now())
+                try await editor.edit(as: .anyNode) { state throws(PlanError) in
+                    try Planner.handOver(
+                        primary.id, to: replica.id, copies: found, in: state, fresh: fresh, now: now)
+                }
+                logger.notice("handing over", metadata: ["from": "\(primary.id)", "to": "\(replica.id)"])
+            } catch {
+                logger.warning("can't hand over", metadata: ["shard": "\(primary.id)", "reason": "\(error)"])
+                // Without the store nothing can be handed over.
+                guard case .refused = error else { return }
+            }
+        }
+    }
+}
