@@ -165,7 +165,7 @@ let package = Package(
             "ManagerService", "ManagerCore", "ManagementAPI", "ClusterStore", "ClusterModel", "TLS", "Primitives",
             logging,
         ], linked: sharedTLS),
-        tests("HostControlTests", ["HostControl"]),
+        tests("HostControlTests", ["HostControl", "Primitives"]),
         tests("PackageArchiveTests", [
             "PackageArchive", "CArchive", "TLS", "Primitives",
         ], linked: sharedArchive + sharedTLS),

@@ -1,7 +1,7 @@
 /// Tells a member of the store that can't come up again from one that was killed: it ends by itself, again and again.
 ///
-/// etcd with damaged or missing data, or one that the others have removed, ends within a second of its start with a
-/// status; one that was killed ends by a signal and comes up the next time.
+/// etcd with damaged or missing data ends within a second of its start with a status, one that the others have removed
+/// with status 0; one that was killed ends by a signal and comes up the next time.
 package struct StoreFailures: Sendable {
     /// Ends in a row, and the span that they must lie in. Raising the first makes repair slower; lowering it makes a
     /// short trouble, such as a disk that is read-only for a moment, cost a whole copy of the store.
@@ -20,7 +20,7 @@ package struct StoreFailures: Sendable {
     package mutating func note(restarts: UInt32, status: Int32?, at now: ContinuousClock.Instant) -> Bool {
         defer { known = restarts }
         guard let known, restarts != known else { return ends.count >= Self.limit }
-        guard let status, status != 0, restarts > known else {
+        guard status != nil, restarts > known else {
             ends = []
             return false
         }

@@ -17,10 +17,7 @@ extension Manager {
         try await watchdog.stop(EtcdServer.processName)
         let directory = paths.store(named: membership.identity.store.description)
         guard HostFile.exists("\(directory)/member") else { return }
-        guard rename(directory, "\(directory).left-\(now().milliseconds / 1000)") == 0 else {
-            logger.error("could not set the store's data aside", metadata: ["errno": "\(errno)"])
-            return
-        }
+        try HostFile.setAside(directory, reason: "left", at: now())
     }
 
     /// The cluster has removed this node: its shards and endpoints go, it stops asking. Installed anew it may join

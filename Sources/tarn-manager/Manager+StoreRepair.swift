@@ -43,11 +43,8 @@ extension Manager {
             guard store == membership.identity.store else { return false }
             try await watchdog.stop(EtcdServer.processName)
             let directory = paths.store(named: membership.identity.store.description)
-            let aside = "\(directory).broken-\(now().milliseconds / 1000)"
             if HostFile.exists("\(directory)/member") {
-                guard rename(directory, aside) == 0 else {
-                    throw StoreRepairError(description: "rename: errno \(errno)")
-                }
+                let aside = try HostFile.setAside(directory, reason: "broken", at: now())
                 logger.critical(
                     "the member of the store is broken, its data is set aside", metadata: ["data": "\(aside)"])
             }
@@ -66,10 +63,6 @@ extension Manager {
         guard let handle = LogTail(path: path) else { return "" }
         return handle.text
     }
-}
-
-private struct StoreRepairError: Error, CustomStringConvertible {
-    var description: String
 }
 
 /// The last few kilobytes of a log.

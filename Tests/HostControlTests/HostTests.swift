@@ -1,5 +1,6 @@
 import Glibc
 import HostControl
+import Primitives
 import Testing
 
 @Suite struct HostTests {
@@ -26,6 +27,23 @@ import Testing
         stat(path, &information)
         #expect(information.st_mode & 0o777 == 0o600)
         #expect(!HostFile.names(in: "/tmp").contains { $0.hasPrefix("tarn-host-\(getpid()).new") })
+    }
+
+    @Test func theNewestThatWasSetAsideIsKept() throws {
+        let directory = "/tmp/tarn-aside-\(getpid())"
+        defer { try? HostFile.removeTree(directory) }
+        for (number, reason) in ["broken", "left", "broken", "broken"].enumerated() {
+            try HostFile.makeDirectory("\(directory)/store/member")
+            try HostFile.write("\(number)".utf8, to: "\(directory)/store/member/log", mode: 0o600)
+            let time = WallTime(milliseconds: Int64(number) * 1000)
+            let name = try HostFile.setAside("\(directory)/store", reason: reason, at: time)
+            #expect(HostFile.text("\(name)/member/log") == "\(number)")
+        }
+        #expect(HostFile.names(in: directory) == ["store.broken-3", "store.left-1"])
+        #expect(throws: HostError.self) {
+            try HostFile.setAside("\(directory)/store", reason: "broken", at: WallTime(milliseconds: 9000))
+        }
+        #expect(HostFile.names(in: directory) == ["store.broken-3", "store.left-1"])
     }
 
     @Test func portsAreFreeInUseOrElsewhere() throws {
