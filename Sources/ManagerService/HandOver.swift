@@ -42,8 +42,18 @@ package struct HandOver: Sendable {
         }
     }
 
+    /// Requests are held until a leader goes on with the change, so that is begun only where somebody leads.
+    private func stateWithLeader() async -> ClusterState? {
+        while !Task.isCancelled {
+            guard let state = await editor.state else { return nil }
+            if state.leader != nil { return state }
+            try? await Task.sleep(for: .milliseconds(20))
+        }
+        return nil
+    }
+
     private func begin() async {
-        guard let state = await editor.state else { return }
+        guard let state = await stateWithLeader() else { return }
         let changes = Planner.handOvers(by: node, in: state)
         guard !changes.isEmpty else { return }
         let shards = changes.flatMap { [$0.primary, $0.replica] }

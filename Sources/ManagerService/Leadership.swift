@@ -150,11 +150,18 @@ package actor Leadership {
 
     /// In a task of its own: cancellation must not keep the lease from being given back.
     private func giveBack(_ lease: StoreLease) async {
-        let store = store
+        let (store, logger) = (store, logger)
         let farewell = Task.detached {
-            await bounded(until: .now + Self.farewell) { try? await store.revoke(lease) }
+            let isGiven: Void? = await bounded(until: .now + Self.farewell) {
+                do {
+                    try await store.revoke(lease)
+                } catch {
+                    logger.warning("could not give the lease back", metadata: ["error": "\(error)"])
+                }
+            }
+            if isGiven == nil { logger.warning("the lease is not given back in time") }
         }
-        _ = await farewell.value
+        await farewell.value
     }
 
     private func pause(until instant: ContinuousClock.Instant) async {
