@@ -9,8 +9,9 @@ package import Primitives
 /// What can't be handed over in time is failed over when the node is gone. Maintenance (`tarn node drain`) takes its
 /// time instead, and moves what has no replica, too.
 package struct HandOver: Sendable {
-    /// A planned change takes 20 to 100 ms; longer than one may hold requests it is not worth waiting.
-    private static let limit = Duration.seconds(SwitchoverMachine.holdSeconds)
+    /// A planned change takes 20 to 100 ms, and 1.4 s where another node has just come back. Longer only makes the time
+    /// without a primary longer for what will be failed over in the end.
+    private static let limit = Duration.seconds(2)
 
     private let node: NodeID
     private let editor: ClusterEditor
@@ -32,7 +33,7 @@ package struct HandOver: Sendable {
         self.logger = logger
     }
 
-    /// Returns when nothing is left that could be handed over, or after three seconds.
+    /// Returns when nothing is left that could be handed over, or after two seconds.
     package func run() async {
         _ = await bounded(until: .now + Self.limit) {
             await begin()

@@ -54,7 +54,8 @@ extension Manager {
     func stopMember() async {
         guard let memberWork else { return }
         memberWork.cancel()
-        _ = await bounded(until: .now + Self.farewell) { await memberWork.value }
+        // In a task of its own: in one that is cancelled, as the caller's is, nothing is waited for.
+        await Task { _ = await bounded(until: .now + Self.farewell) { await memberWork.value } }.value
     }
 
     private static let farewell = Duration.milliseconds(1500)
