@@ -87,8 +87,8 @@ let package = Package(
         library("KeyMatching", ["CPCRE2", "ClusterModel"], linked: carriedRegex),
 
         // Floor 2, cores: decisions, no I/O.
-        library(
-            "ProxyCore", ["Primitives", "ClusterModel", "RESP", "ProxyControl", "KeyMatching"], exclude: ["DESIGN.md"]),
+        library("ProxyCore", ["Primitives", "ClusterModel", "RESP", "ProxyControl", "KeyMatching"],
+            exclude: ["DESIGN.md"]),
         library("ClusterStore", ["Primitives"]),
         library("ManagerCore", ["Primitives", "ClusterModel", "ClusterStore", "KeyMatching"]),
         library("AccessControl", ["Primitives", "ClusterModel"]),

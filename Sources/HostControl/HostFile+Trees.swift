@@ -13,8 +13,8 @@ extension HostFile {
         }
     }
 
-    /// Renames a directory to `path.reason-seconds`, for who wants to look at it, and removes what was set aside for that
-    /// reason before: what breaks again and again must not fill the disk.
+    /// Renames a directory to `path.reason-seconds`, for who wants to look at it, and removes what was set aside for
+    /// that reason before: what breaks again and again must not fill the disk.
     ///
     /// - Returns: The new name.
     @discardableResult

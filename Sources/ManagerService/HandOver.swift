@@ -3,8 +3,8 @@ package import Logging
 package import ManagerCore
 package import Primitives
 
-/// The first part of a node's orderly stop: its primaries go to replicas elsewhere, as planned changes. Clients wait for
-/// some milliseconds, not until the others have noticed that the node is gone.
+/// The first part of a node's orderly stop: its primaries go to replicas elsewhere, as planned changes. Clients wait
+/// for some milliseconds, not until the others have noticed that the node is gone.
 ///
 /// What can't be handed over in time is failed over when the node is gone. Maintenance (`tarn node drain`) takes its
 /// time instead, and moves what has no replica, too.

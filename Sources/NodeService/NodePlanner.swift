@@ -119,9 +119,9 @@ extension NodePlanner {
         return information.attachedReplicas.first { $0.host != host || $0.port != port }
     }
 
-    /// Whether all replicas of a primary went down with their nodes. Redis counts them as in step for up to five seconds
-    /// (`min-replicas-max-lag`), takes writes meanwhile, and each of these waits in vain for a confirmation. One that
-    /// still acknowledges is let be: it may be its node's manager only that is gone.
+    /// Whether all replicas of a primary went down with their nodes. Redis counts them as in step for up to five
+    /// seconds (`min-replicas-max-lag`), takes writes meanwhile, and each of these waits in vain for a confirmation.
+    /// One that still acknowledges is let be: it may be its node's manager only that is gone.
     private func hasLostItsReplicas(
         _ shard: ShardConfiguration, of database: DatabaseConfiguration, _ information: ShardInformation
     ) -> Bool {

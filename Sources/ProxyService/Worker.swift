@@ -180,9 +180,9 @@ struct Worker {
         unanswered = 0
         if bulkTurns > 0 { bulkTurns &-= 1 }
         if isQuiet && busyPoll.shouldTry(for: expectation) && busyPollPlaces.take() {
-            let count = poller.waitBusily(limit: busyPoll.limit)
+            let (count, lost) = poller.waitBusily(limit: busyPoll.limit)
             busyPollPlaces.giveBack()
-            busyPoll.note(success: count > 0, for: expectation)
+            busyPoll.note(success: count > 0, lost: lost, for: expectation)
             if count > 0 {
                 busyPoll.note(events: count)
                 return count
