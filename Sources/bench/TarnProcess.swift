@@ -43,8 +43,9 @@ final class TarnProcess {
         guard write(control, frame, frame.count) == frame.count else {
             throw BenchFailure("tarn-proxy does not listen")
         }
-        guard case .applied = try next() else {
-            throw BenchFailure("tarn-proxy refused the routes:\(process.lastLines)")
+        let answer = try next()
+        guard case .applied = answer else {
+            throw BenchFailure("tarn-proxy refused the routes: \(answer)\(process.lastLines)")
         }
     }
 
