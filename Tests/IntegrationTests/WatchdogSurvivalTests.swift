@@ -151,8 +151,9 @@ private let canUnshare = (try? runProgram("unshare", ["--pid", "--fork", "--moun
     }
 
     @Test func anOrderlyStopGoesThroughThePhases() throws {
+        let traps = ["TERM", "USR2"].map { "trap 'echo $0 \($0) >> \"$2/order\"; exit 0' \($0);" }
         let fixture = try WatchdogFixture(
-            own: "trap 'echo $0 >> \"$2/order\"; exit 0' TERM; echo; while :; do sleep 0.01; done")
+            own: "\(traps.joined(separator: " ")) echo; while :; do sleep 0.01; done")
         let client = try fixture.start()
         let script = { (name: String) in
             "trap 'echo \(name) >> \(fixture.prefix)/order; exit 0' TERM; echo; while :; do sleep 0.01; done"
@@ -168,7 +169,7 @@ private let canUnshare = (try? runProgram("unshare", ["--pid", "--fork", "--moun
         kill(fixture.pid, SIGTERM)
         #expect(try fixture.waitForEnd() == 0)
         let order = fixture.read("order").split(separator: "\n").map { $0.split(separator: "/").last.map(String.init) }
-        #expect(order == ["tarn-proxy", "tarn-manager", "shard-1", "etcd"])
+        #expect(order == ["tarn-manager USR2", "tarn-proxy TERM", "shard-1", "etcd"])
     }
 
     @Test(.enabled(if: canUnshare, "needs the right to make a pid namespace"))
