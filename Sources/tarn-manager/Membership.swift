@@ -110,6 +110,9 @@ extension Manager {
                 known.voterAddresses = voters
                 try known.save(path: paths.identity)
             }
+            // A machine that comes back after a recovery may read the new store before it turns to it: what that says
+            // is not meant for the member that it has, whose data stays where it is.
+            guard (state.recovery?.store ?? .first) == membership.identity.store else { return }
             switch state.nodes[membership.identity.node]?.storeRole {
             case .learner: try await startLearner(membership, state)
             case .client: try await endMember(membership)
