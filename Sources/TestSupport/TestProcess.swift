@@ -52,7 +52,9 @@ package final class TestDirectory: Sendable {
     package let path: String
 
     package init() throws {
-        var template = Array("/tmp/tarn-test-XXXXXX".utf8CString)
+        // What mkdtemp wants at the end, to put a name in its place.
+        let placeholder = String(repeating: "X", count: 6)
+        var template = Array("/tmp/tarn-test-\(placeholder)".utf8CString)
         guard mkdtemp(&template) != nil else { throw Violation("no temporary directory") }
         path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
