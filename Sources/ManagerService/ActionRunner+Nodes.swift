@@ -80,10 +80,7 @@ extension ActionRunner {
     }
 
     private func inspect(_ shards: [ShardConfiguration], in state: ClusterState) async -> [ShardID: ShardCopy] {
-        guard !shards.isEmpty else { return [:] }
-        let before = await copies(shards)
-        try? await Task.sleep(for: CopyInspection.pause)
-        return CopyInspection.conclude(before: before, after: await copies(shards), in: state)
+        await CopyInspection.look(at: shards, in: state, asking: copies)
     }
 
     /// What a node that leaves says of the databases that it is to serve no longer.

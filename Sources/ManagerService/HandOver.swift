@@ -56,11 +56,8 @@ package struct HandOver: Sendable {
     private func begin() async {
         guard let state = await stateWithLeader() else { return }
         let changes = Planner.handOvers(by: node, in: state)
-        guard !changes.isEmpty else { return }
-        let shards = changes.flatMap { [$0.primary, $0.replica] }
-        let before = await copies(shards)
-        try? await Task.sleep(for: CopyInspection.pause)
-        let found = CopyInspection.conclude(before: before, after: await copies(shards), in: state)
+        let found = await CopyInspection.look(
+            at: changes.flatMap { [$0.primary, $0.replica] }, in: state, asking: copies)
         for (primary, replica) in changes where !Task.isCancelled {
             do {
                 let (fresh, now) = (fresh(), now())
